@@ -1,0 +1,63 @@
+# Everything a checkout can do. Needs Python >= 3.11, make and a network; `make help` lists the targets.
+PYTHON ?= python3
+GPU ?=
+VENV := .venv$(if $(GPU),-gpu)
+PY := $(VENV)/bin/python
+PREPARE := setup/prepare.py requirements/run.txt requirements/lock.txt
+
+# One thread for torch unless told otherwise, and idle OpenMP threads that sleep: two cores are shared with the window.
+export OMP_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format train-pocket bench build smoke clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+# A stamp a role: the second call costs no pip and no apt. A changed requirement file renews it.
+$(VENV)/.ready-%: requirements/%.txt $(PREPARE)
+	@$(PYTHON) setup/prepare.py $* --venv $(VENV) $(if $(GPU),--gpu)
+	@touch $@
+
+setup: $(VENV)/.ready-test ## make .venv with everything run, lint and test need
+
+run: $(VENV)/.ready-run ## open the application; without a display, play the demo off-screen (GPU=1: CUDA build of torch)
+ifeq ($(DISPLAY)$(WAYLAND_DISPLAY),)
+	@echo "No display: neither DISPLAY nor WAYLAND_DISPLAY is set. Playing the recorded demo drag off-screen instead."
+	$(PY) -m desktop.demo
+else
+	$(PY) -m desktop
+endif
+
+# The core first, for a quick answer; then the window, each test on the virtual screen that pytest-xvfb starts.
+test: $(VENV)/.ready-test ## core tests, then the real window under Xvfb
+	@command -v Xvfb >/dev/null || { echo "Xvfb is missing, the window cannot be tested: sudo apt-get install -y xvfb"; exit 1; }
+	$(PY) -m pytest tests --ignore=tests/gui --no-xvfb
+	@if [ -d tests/gui ]; then echo $(PY) -m pytest tests/gui; $(PY) -m pytest tests/gui; fi
+
+lint: $(VENV)/.ready-test ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: $(VENV)/.ready-test ## let ruff rewrite what it can
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+train-pocket: $(VENV)/.ready-train ## train the small model under runs/; goes on where it was stopped
+	$(PY) -m training.autoencoder --recipe training/recipes/pocket/autoencoder.toml
+	$(PY) -m training.causal --recipe training/recipes/pocket/causal.toml
+
+bench: $(VENV)/.ready-test ## frames a second, latency and memory with the real window open
+	$(PY) -m benchmarks.stream
+
+build: $(VENV)/.ready-build ## freeze the application into dist/ (TORCH=1 carries torch: large)
+	$(PY) -m PyInstaller --noconfirm --log-level WARN --distpath dist --workpath build build.spec
+
+smoke: build $(VENV)/.ready-test ## freeze, then open the frozen window once
+	$(PY) -m pytest -m slow tests/test_build.py
+
+clean: ## remove builds, caches and outputs; .venv and runs/ stay
+	rm -rf build dist out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +

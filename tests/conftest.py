@@ -1,0 +1,48 @@
+"""What every test runs under. Imported before pytest-qt imports PySide6; holds no folder's own fixtures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+# The window under test shares the cores: one thread, and idle OpenMP threads sleep. Torch reads this once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import torch
+
+# torch.empty comes filled with NaN, so that reading what nobody wrote fails instead of passing by luck.
+torch.use_deterministic_algorithms(True, warn_only=True)
+
+NEVER_SKIPPED = tuple(Path(__file__).parent / folder for folder in ("gui", "render"))
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport, path: Path) -> None:
+    """A window or a picture that was not tested must not look like one that was."""
+    is_expected_failure = hasattr(report, "wasxfail")
+    if (
+        report.skipped
+        and not is_expected_failure
+        and any(path.is_relative_to(folder) for folder in NEVER_SKIPPED)
+    ):
+        report.outcome = "failed"
+        report.longrepr = f"tests that need a screen or OpenGL may not be skipped: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _refuse_skip(report, item.path)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _refuse_skip(report, collector.path)
+    return report
