@@ -1,0 +1,179 @@
+"""The sink-and-window cache of keys and values (paper, section 3.3).
+
+Owns which latents the next chunk may look at and the time slot each one has; never runs the model. One thread
+at a time: inference owns its cache, training makes a new one every chunk.
+
+Slots along the time axis: the sink at 0 .. S-1, the window right-aligned at S .. S+W-1 with its newest latent
+last, the chunk being made at the constant slots S+W .. . Keys are stored turned to their slot, so that the
+current chunk is always turned by the same constants, window latents keep their true distance to it, and the
+sink keeps one constant distance for ever. Shapes never change; empty slots are masked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inference.rotary import move_in_time
+
+
+@dataclass(frozen=True)
+class CacheConfig:
+    """Layout of a stream. The picture is latent 0, a chunk of one latent in every layout.
+
+    chunk: latents made at a time. sink: latents at the start that are kept for ever (1: the picture alone).
+    window: chunks remembered besides the sink; the paper's c3s1w1 is CacheConfig(chunk=3, sink=1, window=1).
+    """
+
+    chunk: int
+    sink: int
+    window: int
+
+    def __post_init__(self) -> None:
+        if self.chunk < 1 or self.sink < 0 or self.window < 0:
+            raise ValueError(f"impossible cache layout: {self}")
+
+    @property
+    def window_latents(self) -> int:
+        return self.window * self.chunk
+
+    @property
+    def first_slot(self) -> int:
+        """The time slot of the first latent of the chunk being made; also how many latents are cached."""
+        return self.sink + self.window_latents
+
+
+@dataclass(frozen=True)
+class KeyValues:
+    """Keys and values of one pass, one pair a block, each [B, heads, N, d]."""
+
+    k: tuple[Tensor, ...]
+    v: tuple[Tensor, ...]
+
+    def detach(self) -> KeyValues:
+        return KeyValues(tuple(k.detach() for k in self.k), tuple(v.detach() for v in self.v))
+
+
+@dataclass(frozen=True)
+class CacheContext:
+    """What the transformer reads of a cache: views, valid until the next commit.
+
+    k, v: [blocks, B, heads, C, d], keys turned to their slots. mask: additive [1, 1, 1, C + chunk tokens].
+    """
+
+    k: Tensor
+    v: Tensor
+    mask: Tensor
+    first_slot: int
+
+
+class SinkWindowCache:
+    """Keys and values of the sink and the window, for any batch. See the module's docstring for the slots."""
+
+    def __init__(self, config: CacheConfig, latent_tokens: int, k: Tensor, v: Tensor, sunk: int, seen: int) -> None:
+        self.config = config
+        self.latent_tokens = latent_tokens
+        self.k = k  # [blocks, B, heads, first_slot * latent_tokens, d]
+        self.v = v
+        self.sunk = sunk  # sink latents filled
+        self.seen = seen  # window latents filled
+        tokens = (config.first_slot + config.chunk) * latent_tokens
+        self.mask = torch.empty(1, 1, 1, tokens, dtype=k.dtype, device=k.device)
+        self._mask_empty_slots()
+
+    @classmethod
+    def empty(
+        cls,
+        config: CacheConfig,
+        *,
+        blocks: int,
+        batch: int,
+        heads: int,
+        head_dim: int,
+        latent_tokens: int,
+        dtype: torch.dtype,
+        device: torch.device | str,
+    ) -> SinkWindowCache:
+        """A cache with nothing in it; latent_tokens is how many tokens one latent frame has."""
+        shape = (blocks, batch, heads, config.first_slot * latent_tokens, head_dim)
+        k, v = (torch.zeros(shape, dtype=dtype, device=device) for _ in range(2))
+        return cls(config, latent_tokens, k, v, sunk=0, seen=0)
+
+    def context(self) -> CacheContext:
+        return CacheContext(self.k, self.v, self.mask, self.config.first_slot)
+
+    def reset(self) -> None:
+        """Forget everything, keeping the buffers."""
+        self.sunk = self.seen = 0
+        self._mask_empty_slots()
+
+    def reopen_sink(self) -> None:
+        """The next commit writes the sink again, from its start; the window stays."""
+        self.sunk = 0
+
+    @torch.no_grad()
+    def commit(self, new: KeyValues) -> None:
+        """Take a clean chunk's keys and values in, in place. For inference: gradients never pass.
+
+        Raises ValueError where the chunk is longer than the layout's, or would straddle the end of the sink.
+        """
+        k, v, latents = self._stacked(new)
+        if self.sunk < self.config.sink:
+            sink = self._tokens(self.sunk, self.sunk + latents)
+            self.k[..., sink, :] = move_in_time(k, self.sunk - self.config.first_slot)
+            self.v[..., sink, :] = v
+            self.sunk += latents
+        else:
+            window = self._tokens(self.config.sink, self.config.first_slot)
+            self.k[..., window, :], self.v[..., window, :] = self._shifted_window(k, v, latents)
+            self.seen = min(self.seen + latents, self.config.window_latents)
+        self._mask_empty_slots()
+
+    def committed(self, new: KeyValues) -> SinkWindowCache:
+        """A new cache with the chunk taken in; this one stays as it was. For training: gradients flow into
+        `new` and through the older chunks; pass `new.detach()` to cut them. Raises as `commit` does.
+        """
+        k, v, latents = self._stacked(new)
+        sunk, seen = self.sunk, self.seen
+        if sunk < self.config.sink:
+            k = move_in_time(k, sunk - self.config.first_slot)
+            before, after = self._tokens(0, sunk), self._tokens(sunk + latents, self.config.first_slot)
+            k = torch.cat((self.k[..., before, :], k, self.k[..., after, :]), dim=-2)
+            v = torch.cat((self.v[..., before, :], v, self.v[..., after, :]), dim=-2)
+            sunk += latents
+        else:
+            sink = self._tokens(0, self.config.sink)
+            k, v = self._shifted_window(k, v, latents)
+            k = torch.cat((self.k[..., sink, :], k), dim=-2)
+            v = torch.cat((self.v[..., sink, :], v), dim=-2)
+            seen = min(seen + latents, self.config.window_latents)
+        return SinkWindowCache(self.config, self.latent_tokens, k, v, sunk, seen)
+
+    def _stacked(self, new: KeyValues) -> tuple[Tensor, Tensor, int]:
+        latents, rest = divmod(new.k[0].shape[2], self.latent_tokens)
+        room = self.config.sink - self.sunk
+        if rest or not 0 < latents <= self.config.chunk:
+            raise ValueError(f"a chunk of {new.k[0].shape[2]} tokens does not fit the layout {self.config}")
+        if 0 < room < latents:
+            raise ValueError(f"a chunk of {latents} latents would straddle the end of the sink ({room} free)")
+        k, v = (torch.stack(tensors).to(self.k.dtype) for tensors in (new.k, new.v))
+        return k, v, latents  # [blocks, B, heads, latents * latent_tokens, d]
+
+    def _shifted_window(self, k: Tensor, v: Tensor, latents: int) -> tuple[Tensor, Tensor]:
+        # The new chunk stands right behind the window, so one move by its own length serves both.
+        kept = self._tokens(self.config.sink + latents, self.config.first_slot)
+        lost = slice(max(0, latents - self.config.window_latents) * self.latent_tokens, None)
+        k = torch.cat((self.k[..., kept, :], k[..., lost, :]), dim=-2)
+        v = torch.cat((self.v[..., kept, :], v[..., lost, :]), dim=-2)
+        return move_in_time(k, -latents), v
+
+    def _tokens(self, start: int, stop: int) -> slice:
+        return slice(start * self.latent_tokens, stop * self.latent_tokens)
+
+    def _mask_empty_slots(self) -> None:
+        config = self.config
+        self.mask.fill_(0)
+        self.mask[..., self._tokens(self.sunk, config.sink)] = -torch.inf
+        self.mask[..., self._tokens(config.sink, config.first_slot - self.seen)] = -torch.inf
