@@ -1,0 +1,138 @@
+"""The numbers that define a model package: every size is read from its `model.toml`, none has a default here.
+
+Owns the frozen configuration dataclasses and their validation. Never touches weights or tensors. Any thread.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from inference.cache import CacheConfig
+from inference.errors import UserError
+from inference.motion_transformer import TransformerConfig
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """Pictures to latents and back: 8x in space, 4 frames a latent."""
+
+    channels: int  # of a latent
+    encoder_quarter: int  # feature width at 1/4 resolution
+    encoder_eighth: int  # feature width at 1/8 resolution
+    encoder_blocks: int
+    decoder_eighth: int
+    decoder_blocks: int
+    decoder_quarter: int
+    decoder_quarter_blocks: int
+
+
+@dataclass(frozen=True)
+class ControlConfig:
+    """How tracks become input channels (paper section 1, and `inference.carry`)."""
+
+    id_dim: int  # width of a track's sinusoidal identity
+    id_range: int  # identities are drawn from [0, id_range)
+    head_channels: int  # what the track head hands to the transformer for one latent
+    carry: bool  # the picture carried along the tracks as a further input
+    reach: float  # how far a track pulls its surroundings along, in picture heights
+    max_tracks: int
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """The few-step sampler."""
+
+    timesteps: tuple[float, ...]  # in (0, 1], falling; the first is 1
+    prediction: str  # "residual": the clean latent over the carried one; "velocity": noise minus clean
+    bridge_noise: float  # noise added to the carried latents at t = 1 where they are trusted; 1 = pure noise everywhere
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A whole package. `buckets` are (width, height) in pixels."""
+
+    name: str
+    fps: float
+    buckets: tuple[tuple[int, int], ...]
+    autoencoder: AutoencoderConfig
+    transformer: TransformerConfig
+    cache: CacheConfig
+    control: ControlConfig
+    sampler: SamplerConfig
+
+    def __post_init__(self) -> None:
+        control_channels = self.control.head_channels + (self.autoencoder.channels + 2 if self.control.carry else 0)
+        expected = self.autoencoder.channels + control_channels
+        if self.transformer.in_channels != expected:
+            found = self.transformer.in_channels
+            raise ValueError(f"transformer.in_channels is {found}, but the latent and its control need {expected}")
+        if self.transformer.out_channels != self.autoencoder.channels:
+            raise ValueError("transformer.out_channels differs from autoencoder.channels")
+        steps = self.sampler.timesteps
+        if not steps or steps[0] != 1.0 or steps[-1] <= 0.0 or list(steps) != sorted(steps, reverse=True):
+            raise ValueError(f"sampler.timesteps must fall from 1 and stay above 0, not {steps}")
+        if self.sampler.prediction not in ("residual", "velocity"):
+            raise ValueError(f"sampler.prediction is {self.sampler.prediction!r}: neither 'residual' nor 'velocity'")
+        if self.sampler.prediction == "residual" and not self.control.carry:
+            raise ValueError(
+                "sampler.prediction = 'residual' needs control.carry: it is a residual over the carried latents"
+            )
+        step = 8 * self.transformer.patch[1]
+        for width, height in self.buckets:
+            if width % step or height % step:
+                raise ValueError(f"bucket {width}x{height} is not a multiple of {step} pixels")
+
+
+T = TypeVar("T")
+
+
+def parse(kind: type[T], table: dict[str, Any], where: str) -> T:
+    """Builds the dataclass `kind` from a TOML table. Raises ValueError naming a missing, unknown or mistyped key."""
+    hints = get_type_hints(kind)
+    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]  # T is always one of the dataclasses above
+    if unknown := sorted(table.keys() - names):
+        raise ValueError(f"{where} has an unknown key {unknown[0]!r}")
+    if missing := sorted(names - table.keys()):
+        raise ValueError(f"{where} lacks {missing[0]!r}")
+    return kind(**{name: _value(hints[name], table[name], f"{where}.{name}") for name in names})
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    if isinstance(hint, type) and is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} must be a table")
+        return parse(hint, value, where)
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{where} must be a list")
+        arguments = get_args(hint)
+        items = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
+        if len(items) != len(value):
+            raise ValueError(f"{where} must have {len(items)} entries")
+        return tuple(_value(item, entry, where) for item, entry in zip(items, value, strict=True))
+    assert not isinstance(hint, UnionType)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not hint:
+        raise ValueError(f"{where} must be {hint.__name__}, not {type(value).__name__}")
+    return value
+
+
+def load_config(path: Path) -> ModelConfig:
+    """Reads a `model.toml`. Raises UserError when it is missing, unreadable or contradicts itself."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse(ModelConfig, table, path.name)
+    except FileNotFoundError:
+        raise UserError(
+            f"The model package has no {path.name} in {path.parent}.", next="Choose another package folder."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError) as error:
+        raise UserError(
+            f"The model's description {path} cannot be used: {error}.",
+            next="Restore the file or choose another package.",
+        ) from error

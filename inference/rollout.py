@@ -1,0 +1,70 @@
+"""The core: latents in, latents out, one chunk after another, through the sink-and-window cache.
+
+Owns the order of evaluations and the cache. No decoder, no threads, no clock. The live stream and the self-forcing
+trainer drive this very class: batched, and differentiable when gradients are enabled. Runs on the caller's thread.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from inference import sampler
+from inference.cache import KeyValues, SinkWindowCache
+from inference.config import ModelConfig
+from inference.generator import Direction, Generator
+
+TIMESTEP_SCALE = 1000.0  # the transformer's t for pure noise
+
+
+class Rollout:
+    """A batch of streams of one size under one text each.
+
+    `seed` seeds the noise. Under `torch.no_grad` or `inference_mode` the cache is written in place; with gradients on,
+    each commit makes a new one and cuts the graph there (paper section 4: cached keys and values are detached).
+    """
+
+    def __init__(
+        self, generator: Generator, config: ModelConfig, text: KeyValues, cache: SinkWindowCache, seed: int
+    ) -> None:
+        self.generator, self.config, self.text, self.cache = generator, config, text, cache
+        self._noise = torch.Generator().manual_seed(seed)
+
+    def write_picture(self, latent: Tensor, direction: Direction) -> None:
+        """Latent 0, [B, 1, C, h, w], becomes the sink. Called again, it replaces the sink and leaves the window as it
+        is.
+        """
+        self.cache.reopen_sink()
+        self._commit(self.evaluate(latent, 0.0, direction)[1])
+
+    def next_chunk(self, direction: Direction) -> Tensor:
+        """Makes the next chunk of clean latents [B, chunk, C, h, w] and takes it into the cache."""
+        latents = self.denoise(direction)
+        self._commit(self.evaluate(latents, 0.0, direction)[1])
+        return latents
+
+    def denoise(self, direction: Direction) -> Tensor:
+        """The few-step sampler: estimate x_0, go back to the next timestep with fresh noise, again (paper section
+        4).
+        """
+        settings = self.config.sampler
+        batch, frames, _, h, w = direction.canvas.shape
+        shape = (batch, frames // 4, self.config.autoencoder.channels, h, w)
+        clean = torch.zeros(shape)
+        for step, t in enumerate(settings.timesteps):
+            begin = sampler.start(settings, direction, sampler.fresh_noise(shape, self._noise, direction.canvas))
+            x = begin if step == 0 else sampler.between(clean, begin, t)
+            clean = sampler.clean_from(settings, self.evaluate(x, t, direction)[0], x, t, direction)
+        return clean
+
+    def evaluate(self, x: Tensor, t: float | Tensor, direction: Direction) -> tuple[Tensor, KeyValues]:
+        """One evaluation of the transformer at noise level t in [0, 1] over what the cache holds."""
+        times = torch.as_tensor(t, dtype=torch.float32, device=x.device).expand(x.shape[0]) * TIMESTEP_SCALE
+        control = self.generator.control(direction)
+        return self.generator.transformer(x, times, control, self.text, self.cache.context())
+
+    def _commit(self, new: KeyValues) -> None:
+        if torch.is_grad_enabled():
+            self.cache = self.cache.committed(new.detach())
+        else:
+            self.cache.commit(new)

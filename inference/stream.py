@@ -1,0 +1,194 @@
+"""A living picture, one chunk at a time: rollout, carry and decoder, synchronous and deterministic.
+
+Owns the picture, where each track lies in it, and the decoder's state. No threads, no clock, no Qt. The same package,
+number format, thread count, seed, picture, prompt and consumed tracks give the same frames. One thread at a time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inference.autoencoder import CELL, FRAMES, DecoderState
+from inference.cache import KeyValues
+from inference.carry import trace_back
+from inference.errors import UserError
+from inference.generator import direct, direct_picture
+from inference.package import ModelPackage
+from inference.rollout import Rollout
+from inference.tracks import Tracks
+
+
+class Stream:
+    """Frames of a living picture, `frames_per_chunk` at a time, steered by tracks.
+
+    `size` is (width, height) in pixels; `timings_ms` holds the stages of the last chunk.
+    """
+
+    def __init__(self, package: ModelPackage) -> None:
+        self.package = package
+        self.fps = package.config.fps
+        self.frames_per_chunk = package.config.cache.chunk * FRAMES
+        self.size = package.config.buckets[0]
+        self.timings_ms: dict[str, float] = {}
+        self._rollout: Rollout | None = None
+
+    @torch.no_grad()
+    def open(self, picture: np.ndarray, prompt: str = "", seed: int = 0) -> np.ndarray:
+        """Starts from a picture, uint8 [H, W, 3] of one of the package's sizes; returns it as the model sees it, [H,
+        W, 4].
+
+        Raises UserError for another size; whatever ran before runs on.
+        """
+        height, width = picture.shape[:2]
+        if (width, height) not in self.package.config.buckets:
+            sizes = ", ".join(f"{w}x{h}" for w, h in self.package.config.buckets)
+            raise UserError(
+                f"This model makes pictures of {sizes}, not {width}x{height}.",
+                next="Crop the picture to one of them.",
+            )
+        self.size = (width, height)
+        self._picture = self._tensor(picture)
+        self._origin: dict[int, tuple[float, float]] = {}
+        self._identity: dict[int, int] = {}
+        # Identities are drawn at random in training; a seed of its own keeps the sampler's noise independent of the tracks.
+        self._identities = np.random.default_rng([seed, 1]).permutation(self.package.config.control.id_range).tolist()
+        self._displacement: Tensor | None = None
+        transformer = self.package.generator.transformer
+        cache = transformer.empty_cache(self.package.config.cache, 1, height // CELL, width // CELL)
+        self._rollout = Rollout(self.package.generator, self.package.config, self._encode_text(prompt), cache, seed)
+        latent = self._write_picture()
+        frames, self._decoded = self._decode(latent, None)
+        return frames[-1]
+
+    def origin(self, point: int) -> tuple[float, float] | None:
+        """Where a point lies in the picture; None for one that is not there."""
+        return self._origin.get(point)
+
+    @torch.no_grad()
+    def anchor(self, tracks: Tracks) -> None:
+        """Says where points lie in the picture itself: each one visible in the first row stands there.
+
+        For tracks files, whose row 0 is the picture. Points that are not anchored are traced back when they first
+        appear.
+        """
+        self._opened()
+        for n in np.flatnonzero(tracks.visible[0]).tolist():
+            self._settle(int(tracks.ids[n]), (float(tracks.xy[0, n, 0]), float(tracks.xy[0, n, 1])))
+        self._write_picture()
+
+    @torch.no_grad()
+    def set_prompt(self, prompt: str) -> None:
+        """The next chunk follows this prompt; what was made stays."""
+        rollout = self._opened()
+        rollout.text = self._encode_text(prompt)
+        self._write_picture()
+
+    @torch.no_grad()
+    def advance(self, tracks: Tracks) -> np.ndarray:
+        """Makes the next chunk along `tracks` (T = frames_per_chunk); uint8 [T, H, W, 4].
+
+        A track seen for the first time is traced back to where its point lies in the picture.
+        """
+        rollout = self._opened()
+        if len(tracks) != self.frames_per_chunk:
+            raise ValueError(f"a chunk takes {self.frames_per_chunk} rows of tracks, not {len(tracks)}")
+        self.timings_ms = {}
+        with self._timed("control"):
+            tracks = self._budgeted(tracks)
+            born = self._born(tracks)
+            origin, ids = self._origins(tracks)
+            xy = torch.from_numpy(tracks.xy)[None].to(self._picture)
+            visible = torch.from_numpy(tracks.visible)[None].to(self._picture.device)
+            config, encoder = self.package.config.control, self.package.autoencoder.encoder
+            direction, carried = direct(encoder, config, self._picture, origin, xy, visible, ids)
+            if carried is not None:
+                self._displacement = carried.displacement[0, -1]
+        with self._timed("transformer"):
+            if born:
+                self._write_picture()
+            latents = rollout.next_chunk(direction)
+        with self._timed("decode"):
+            frames, self._decoded = self._decode(latents, self._decoded)
+        return frames
+
+    def _opened(self) -> Rollout:
+        if self._rollout is None:
+            raise RuntimeError("open a picture first")
+        return self._rollout
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.timings_ms[stage] = (time.perf_counter() - start) * 1e3
+
+    def _tensor(self, picture: np.ndarray) -> Tensor:
+        x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1.0
+        return x.to(self.package.device)
+
+    def _encode_text(self, prompt: str) -> KeyValues:
+        config = self.package.config.transformer
+        tokens = self.package.text.encode([prompt], config.text_tokens)
+        return self.package.generator.transformer.encode_text(tokens.to(self.package.device, self.package.dtype))
+
+    def _write_picture(self) -> Tensor:
+        """The sink: the picture with every known track's identity at its origin."""
+        origin = torch.tensor(list(self._origin.values()), dtype=torch.float32).reshape(1, -1, 2).to(self._picture)
+        ids = torch.tensor([self._identity[i] for i in self._origin], device=self._picture.device).reshape(1, -1)
+        visible = torch.ones_like(ids, dtype=torch.bool)
+        control, encoder = self.package.config.control, self.package.autoencoder.encoder
+        latent, direction = direct_picture(encoder, control, self._picture, origin, visible, ids)
+        self._opened().write_picture(latent, direction)
+        return latent
+
+    def _born(self, tracks: Tracks) -> bool:
+        """Takes new points in: each gets an identity and the place in the picture that it stands on."""
+        new = [n for n, i in enumerate(tracks.ids.tolist()) if i not in self._origin and tracks.visible[:, n].any()]
+        gone = set(self._origin) - set(tracks.ids.tolist())
+        for i in gone:
+            del self._origin[i], self._identity[i]
+        if not new:
+            return bool(gone)
+        at = torch.from_numpy(np.stack([tracks.xy[tracks.visible[:, n].argmax(), n] for n in new])).to(self._picture)
+        if self._displacement is not None:
+            width, height = self.size
+            at = trace_back(self._displacement, at, width / height)
+        for n, place in zip(new, at.tolist(), strict=True):
+            self._settle(int(tracks.ids[n]), (place[0], place[1]))
+        return True
+
+    def _settle(self, point: int, place: tuple[float, float]) -> None:
+        """Gives a new point its place in the picture and the next free identity."""
+        used = set(self._identity.values())
+        self._origin[point] = place
+        self._identity[point] = next(i for i in self._identities if i not in used)
+
+    def _origins(self, tracks: Tracks) -> tuple[Tensor, Tensor]:
+        """[1, N, 2] and [1, N]; a point never seen yet stands at the corner, where its invisibility keeps it from
+        counting.
+        """
+        known = [int(i) for i in tracks.ids]
+        origin = torch.tensor([self._origin.get(i, (0.0, 0.0)) for i in known], dtype=torch.float32).reshape(1, -1, 2)
+        ids = torch.tensor([self._identity.get(i, 0) for i in known], dtype=torch.long).reshape(1, -1)
+        return origin.to(self._picture), ids.to(self._picture.device)
+
+    def _budgeted(self, tracks: Tracks) -> Tracks:
+        """At most `max_tracks` points, evenly taken by their place in the set."""
+        count, most = tracks.ids.size, self.package.config.control.max_tracks
+        if count <= most:
+            return tracks
+        keep = np.linspace(0, count - 1, most).astype(np.int64)
+        return Tracks(tracks.xy[:, keep], tracks.visible[:, keep], tracks.ids[keep])
+
+    def _decode(self, latents: Tensor, state: DecoderState | None) -> tuple[np.ndarray, DecoderState]:
+        video, after = self.package.autoencoder.decoder(latents, state)
+        rgb = video[0].flatten(0, 1).clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)  # [T, 3, H, W]
+        rgba = torch.full((len(rgb), 4, *rgb.shape[2:]), 255, dtype=torch.uint8, device=rgb.device)
+        rgba[:, :3] = rgb
+        return rgba.permute(0, 2, 3, 1).contiguous().cpu().numpy(), after

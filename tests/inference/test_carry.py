@@ -1,0 +1,83 @@
+"""The carried picture: it goes where the tracks go, and says where it cannot be trusted."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.carry import carry, trace_back
+
+HEIGHT, WIDTH = 48, 64
+
+
+def smooth_picture() -> torch.Tensor:
+    y, x = torch.meshgrid(torch.linspace(0, 6, HEIGHT), torch.linspace(0, 8, WIDTH), indexing="ij")
+    return torch.stack([x.sin(), y.cos(), (x + y).sin()])[None]
+
+
+def grid_points(columns: int, rows: int) -> torch.Tensor:
+    y, x = torch.meshgrid((torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns, indexing="ij")
+    return torch.stack([x, y], -1).reshape(1, -1, 2)
+
+
+def test_without_tracks_the_picture_stands_still():
+    picture, none = smooth_picture(), torch.zeros(1, 0, 2)
+    carried = carry(picture, none, torch.zeros(1, 4, 0, 2), torch.zeros(1, 4, 0, dtype=torch.bool), 0.1)
+    torch.testing.assert_close(carried.frames, picture[:, None].expand(-1, 4, -1, -1, -1), atol=1e-4, rtol=0)
+    assert (carried.confidence == 1).all()
+    assert (carried.support == 0).all()
+
+
+@given(st.integers(-8, 8), st.integers(-6, 6))
+def test_dense_tracks_shift_the_picture_exactly(right, down):
+    picture, origin = smooth_picture(), grid_points(32, 24)
+    shift = torch.tensor([right / WIDTH, down / HEIGHT])
+    visible = torch.ones(1, 1, origin.shape[1], dtype=torch.bool)
+    carried = carry(picture, origin, (origin + shift)[:, None], visible, 0.12)
+    margin = 12
+    expected = picture.roll((down, right), (2, 3))[..., margin:-margin, margin:-margin]
+    torch.testing.assert_close(carried.frames[:, 0, :, margin:-margin, margin:-margin], expected, atol=0.03, rtol=0)
+
+
+def test_what_a_drag_uncovers_is_not_trusted():
+    picture = smooth_picture()
+    origin = torch.tensor([[0.3, 0.5]]) + (grid_points(5, 5) - 0.5) * 0.15
+    still = grid_points(8, 6)
+    for place in ((0.3, 0.5), (0.7, 0.5)):  # what is dragged, and what it comes to hide
+        still = still[:, (still - torch.tensor(place)).norm(dim=-1)[0] > 0.2]
+    both = torch.cat([origin, still], 1)
+    xy = torch.cat([origin + torch.tensor([0.4, 0.0]), still], 1)[:, None]
+    carried = carry(picture, both, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.12)
+    confidence = carried.confidence[0, 0, 0]  # [6, 8]
+    assert confidence[3, 2] < 0.2  # left behind
+    assert confidence[3, 5] > 0.8  # carried
+    assert confidence[0, 0] > 0.9  # far away
+
+
+def test_invisible_tracks_do_not_count():
+    picture, origin = smooth_picture(), grid_points(4, 4)
+    xy = (origin + 0.2)[:, None]
+    carried = carry(picture, origin, xy, torch.zeros(1, 1, 16, dtype=torch.bool), 0.12)
+    torch.testing.assert_close(carried.frames[:, 0], picture, atol=1e-4, rtol=0)
+
+
+def test_padding_with_invisible_tracks_changes_nothing():
+    picture, origin = smooth_picture(), grid_points(3, 3)
+    xy = (origin + 0.05)[:, None]
+    seen = torch.ones(1, 1, 9, dtype=torch.bool)
+    padded = torch.cat([origin, torch.zeros(1, 7, 2)], 1)
+    a = carry(picture, origin, xy, seen, 0.12)
+    b = carry(picture, padded, torch.cat([xy, torch.zeros(1, 1, 7, 2)], 2), torch.nn.functional.pad(seen, (0, 7)), 0.12)
+    torch.testing.assert_close(a.frames, b.frames)
+    torch.testing.assert_close(a.confidence, b.confidence)
+
+
+@pytest.mark.parametrize("at", [(0.5, 0.5), (0.7, 0.3)])
+def test_a_later_point_is_traced_back_to_the_picture(at):
+    origin = grid_points(16, 12)
+    shift = torch.tensor([0.1, -0.05])
+    visible = torch.ones(1, 1, origin.shape[1], dtype=torch.bool)
+    carried = carry(smooth_picture(), origin, (origin + shift)[:, None], visible, 0.12)
+    place = torch.tensor([at])
+    found = trace_back(carried.displacement[0, 0], place, WIDTH / HEIGHT)
+    torch.testing.assert_close(found, place - shift, atol=0.01, rtol=0)

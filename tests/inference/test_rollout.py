@@ -1,0 +1,107 @@
+"""The rollout: the sampler's equations, layouts, and the same code with and without gradients."""
+
+import pytest
+import torch
+
+from inference import sampler
+from inference.generator import Direction, Generator
+from inference.rollout import Rollout
+from tests.tiny import random_weights, tiny_config
+
+H, W = 4, 6
+
+
+def direction(config, frames, seed=0, batch=1):
+    g = torch.Generator().manual_seed(seed)
+    canvas = torch.randn(batch, 4 * frames, config.control.id_dim + 2, H, W, generator=g)
+    if not config.control.carry:
+        return Direction(canvas, None, None, None)
+    carried = torch.randn(batch, frames, 4, H, W, generator=g)
+    return Direction(canvas, carried, *torch.rand(2, batch, frames, 1, H, W, generator=g))
+
+
+def rollout(config, batch=1, seed=0):
+    generator = random_weights(Generator(config))
+    text = generator.transformer.encode_text(torch.randn(1, 8, 384, generator=torch.Generator().manual_seed(9)))
+    return Rollout(generator, config, text, generator.transformer.empty_cache(config.cache, batch, H, W), seed)
+
+
+def run(rolling, config, chunks, batch=1):
+    latent = torch.randn(batch, 1, 4, H, W, generator=torch.Generator().manual_seed(5))
+    rolling.write_picture(latent, direction(config, 1, 100, batch))
+    return [rolling.next_chunk(direction(config, config.cache.chunk, i, batch)) for i in range(chunks)]
+
+
+@pytest.mark.parametrize(("chunk", "carry"), [(1, True), (3, True), (1, False), (3, False)])
+def test_every_layout_streams(chunk, carry):
+    config = tiny_config(chunk=chunk, carry=carry)
+    with torch.no_grad():
+        made = run(rollout(config), config, 5)
+    assert all(z.shape == (1, chunk, 4, H, W) and z.isfinite().all() for z in made)
+    assert not torch.allclose(made[3], made[4])
+
+
+def test_a_seed_means_the_same_again_and_another_does_not():
+    config = tiny_config()
+    with torch.no_grad():
+        a, b, c = (run(rollout(config, seed=s), config, 4)[-1] for s in (1, 1, 2))
+    assert torch.equal(a, b)
+    assert not torch.allclose(a, c)
+
+
+def test_gradients_pass_through_the_inference_code():
+    config = tiny_config()
+    with torch.no_grad():
+        expected = torch.cat(run(rollout(config, batch=2), config, 4, batch=2))
+    rolling = rollout(config, batch=2)
+    made = torch.cat(run(rolling, config, 4, batch=2))
+    torch.testing.assert_close(made.detach(), expected, atol=1e-5, rtol=1e-5)
+    made.square().mean().backward()
+    silent = [name for name, p in rolling.generator.named_parameters() if p.grad is None or not p.grad.any()]
+    assert silent == []
+
+
+def test_cost_of_a_chunk_does_not_grow():
+    """200 chunks: the same buffers, and no tensor that lives on."""
+    config = tiny_config()
+    rolling = rollout(config)
+    with torch.no_grad():
+        run(rolling, config, 6)
+        before = (rolling.cache.k.data_ptr(), rolling.cache.k.shape, rolling.cache.mask.shape)
+        for i in range(200):
+            rolling.next_chunk(direction(config, 1, i))
+        assert (rolling.cache.k.data_ptr(), rolling.cache.k.shape, rolling.cache.mask.shape) == before
+
+
+def test_rewriting_the_picture_leaves_the_window():
+    config = tiny_config()
+    rolling = rollout(config)
+    with torch.no_grad():
+        run(rolling, config, 3)
+        tokens, kept = rolling.cache.latent_tokens, rolling.cache.k.clone()
+        rolling.write_picture(torch.randn(1, 1, 4, H, W), direction(config, 1, 7))
+    assert torch.equal(rolling.cache.k[..., tokens:, :], kept[..., tokens:, :])
+    assert not torch.allclose(rolling.cache.k[..., :tokens, :], kept[..., :tokens, :])
+
+
+def test_bridge_starts_at_the_carried_picture_where_it_is_trusted():
+    config = tiny_config().sampler
+    given = direction(tiny_config(), 1)
+    trusting = Direction(given.canvas, given.carried, torch.ones(1, 1, 1, H, W), given.support)
+    doubting = Direction(given.canvas, given.carried, torch.zeros(1, 1, 1, H, W), given.support)
+    noise = torch.randn(1, 1, 4, H, W)
+    torch.testing.assert_close(sampler.start(config, trusting, noise), given.carried + 0.5 * noise)
+    torch.testing.assert_close(sampler.start(config, doubting, noise), noise)
+    clean = torch.randn(1, 1, 4, H, W)
+    begin = sampler.start(config, trusting, noise)
+    assert torch.equal(sampler.between(clean, begin, 0.0), clean)
+    torch.testing.assert_close(sampler.between(clean, begin, 1.0), begin)
+
+
+def test_velocity_and_residual_name_the_same_clean_latent():
+    residual, velocity = tiny_config().sampler, tiny_config(carry=False).sampler
+    given = direction(tiny_config(), 1)
+    clean, begin = torch.randn(2, 1, 1, 4, H, W)
+    x = sampler.between(clean, begin, 0.3)
+    torch.testing.assert_close(sampler.clean_from(velocity, begin - clean, x, 0.3, given), clean)
+    torch.testing.assert_close(sampler.clean_from(residual, clean - given.carried, x, 0.3, given), clean)

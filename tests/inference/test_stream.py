@@ -1,0 +1,123 @@
+"""The stream: sizes, determinism, and where points stand in the picture."""
+
+import numpy as np
+import pytest
+import torch
+
+from inference.errors import UserError
+from inference.package import ModelPackage
+from inference.stream import Stream
+from inference.tracks import Tracks
+from tests.tiny import write_package
+
+PICTURE = np.random.default_rng(0).integers(0, 255, (32, 64, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    return ModelPackage.load(write_package(tmp_path_factory.mktemp("package")))
+
+
+def drag(frames, start, stop, ids=(7,)):
+    """One point from `start` to `stop` over `frames` rows."""
+    line = np.linspace(start, stop, frames, dtype=np.float32)[:, None]
+    return Tracks(np.repeat(line, len(ids), 1), np.ones((frames, len(ids)), bool), np.array(ids, np.int64))
+
+
+def test_frames_have_the_pictures_size(package):
+    stream = Stream(package)
+    first = stream.open(PICTURE)
+    made = stream.advance(Tracks.empty(4))
+    assert stream.size == (64, 32)
+    assert (stream.fps, stream.frames_per_chunk) == (24.0, 4)
+    assert first.shape == (32, 64, 4)
+    assert made.shape == (4, 32, 64, 4)
+    assert made.dtype == np.uint8
+    assert (made[..., 3] == 255).all()
+    assert made.flags.c_contiguous
+    assert set(stream.timings_ms) == {"control", "transformer", "decode"}
+
+
+def test_another_size_is_refused_and_the_stream_goes_on(package):
+    stream = Stream(package)
+    stream.open(PICTURE)
+    with pytest.raises(UserError, match="64x32, 48x48, not 40x40"):
+        stream.open(np.zeros((40, 40, 3), np.uint8))
+    assert stream.advance(Tracks.empty(4)).shape == (4, 32, 64, 4)
+
+
+def played(package, seed=0, prompt="", tracks=None):
+    stream = Stream(package)
+    frames = [stream.open(PICTURE, prompt, seed)[None]]
+    tracks = tracks or drag(12, (0.4, 0.5), (0.7, 0.4))
+    return np.concatenate(frames + [stream.advance(tracks[i : i + 4]) for i in range(0, 12, 4)])
+
+
+def test_the_same_again_gives_the_same_frames(package):
+    assert np.array_equal(played(package), played(package))
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"prompt": "the toy flies up"}, {"tracks": drag(12, (0.4, 0.5), (0.2, 0.5))}]
+)
+def test_everything_that_directs_matters(package, change):
+    assert not np.array_equal(played(package), played(package, **change))
+
+
+def test_a_wrong_number_of_rows_is_an_error(package):
+    stream = Stream(package)
+    stream.open(PICTURE)
+    with pytest.raises(ValueError, match="4 rows"):
+        stream.advance(Tracks.empty(3))
+
+
+def test_a_point_put_on_something_moved_belongs_to_that_thing(package):
+    """Points all over move right by a fifth; one more, put down later, is traced back by as much."""
+    y, x = np.mgrid[0:4, 0:8]
+    origin = np.stack([(x + 0.5) / 8, (y + 0.5) / 4], -1).reshape(-1, 2).astype(np.float32)
+    moved = origin + np.array([0.2, 0.0], np.float32)
+    visible = (moved <= 1).all(1)
+    stream = Stream(package)
+    stream.open(PICTURE)
+    ids = np.arange(32, dtype=np.int64)
+    first = np.concatenate([origin[None], np.repeat(moved[None], 3, 0)])
+    stream.advance(Tracks(first, np.repeat(visible[None], 4, 0), ids))
+    late = np.concatenate([np.repeat(moved[None], 4, 0), np.full((4, 1, 2), (0.5, 0.375), np.float32)], 1)
+    seen = np.concatenate([np.repeat(visible[None], 4, 0), np.ones((4, 1), bool)], 1)
+    stream.advance(Tracks(late, seen, np.append(ids, 99)))
+    assert stream.origin(99) == pytest.approx((0.3, 0.375), abs=0.02)
+
+
+def test_anchored_points_stand_where_the_file_says(package):
+    stream = Stream(package)
+    stream.open(PICTURE)
+    stream.anchor(drag(1, (0.25, 0.75), (0.25, 0.75)))
+    stream.advance(drag(4, (0.5, 0.75), (0.6, 0.75)))
+    assert stream.origin(7) == pytest.approx((0.25, 0.75))
+
+
+def test_a_removed_point_is_forgotten(package):
+    stream = Stream(package)
+    stream.open(PICTURE)
+    stream.advance(drag(4, (0.25, 0.75), (0.3, 0.75)))
+    assert stream.origin(7) is not None
+    stream.advance(Tracks.empty(4))
+    assert stream.origin(7) is None
+
+
+def test_more_points_than_the_budget_are_thinned(package):
+    rng = np.random.default_rng(1)
+    xy = np.repeat(rng.random((1, 500, 2), np.float32), 4, 0)
+    stream = Stream(package)
+    stream.open(PICTURE)
+    made = stream.advance(Tracks(xy, np.ones((4, 500), bool), np.arange(500, dtype=np.int64)))
+    assert made.shape == (4, 32, 64, 4)
+    assert sum(stream.origin(i) is not None for i in range(500)) == package.config.control.max_tracks
+
+
+def test_nothing_needs_gradients(package):
+    stream = Stream(package)
+    with torch.enable_grad():
+        stream.open(PICTURE)
+        stream.advance(drag(4, (0.2, 0.2), (0.4, 0.4)))
+    assert not any(p.requires_grad for p in package.autoencoder.parameters())
