@@ -1,0 +1,272 @@
+"""The channels between the UI thread and the engine thread, each with its own rule about loss.
+
+`ControlMailbox` (UI to engine) is lossy: the latest state wins, pointer polylines append. `CommandQueue` (UI
+to engine) is lossless, ordered and answered. `FrameRing` (engine to UI) is bounded and keeps the newest.
+Every class here is safe on both threads, holds its one lock for microseconds, and never calls out while it
+holds it. No Qt, no torch.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+# A polyline nobody takes (paused, stalled) is thinned instead of growing: 512 samples are 4 s of a 125 Hz
+# mouse.
+MAX_PATH_SAMPLES = 512
+
+
+@dataclass(frozen=True)
+class Handle:
+    """One point as the person sees it. xy: normalised. held: a pointer has it now.
+
+    radius: half extent of the grid of tracks it carries, in units of the picture's height.
+    """
+
+    id: int
+    xy: tuple[float, float]
+    pinned: bool
+    held: bool
+    radius: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.xy[0]) and math.isfinite(self.xy[1])):
+            raise ValueError(f"handle {self.id} has no finite position: {self.xy}")
+
+
+@dataclass(frozen=True)
+class ControlSnapshot:
+    """What happened in (since_s, now_s]. paths: float64 [K, 3] of (time, x, y) by handle id, times ascending
+    within that span; a handle that did not move has none. oldest_event_s: the oldest change not seen before,
+    or None."""
+
+    handles: tuple[Handle, ...]
+    paths: dict[int, np.ndarray]
+    since_s: float
+    now_s: float
+    oldest_event_s: float | None
+
+
+class ControlMailbox:
+    """The present handles and what their pointers did since the engine last looked. Lossy, the latest state
+    wins."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._handles: tuple[Handle, ...] = ()
+        self._paths: dict[int, list[tuple[float, float, float]]] = {}
+        self._oldest_event_s: float | None = None
+        self._taken_s = -math.inf
+        self._latest_s = -math.inf  # of the last put
+
+    def put(self, handles: tuple[Handle, ...], time_s: float) -> float:
+        """Replace the set of handles; held or moved ones append to their polylines.
+
+        Returns the time at which this event counts: `time_s`, or just after the last `take` or event where
+        that was later, so that "the first frame with sampled_s >= this time" always contains it.
+        """
+        ids = {handle.id for handle in handles}
+        if len(ids) != len(handles):
+            raise ValueError("two handles have the same id")
+        with self._lock:
+            time_s = max(time_s, float(np.nextafter(self._taken_s, math.inf)), self._latest_s)
+            self._latest_s = time_s
+            before = {handle.id: handle for handle in self._handles}
+            if handles != self._handles and self._oldest_event_s is None:
+                self._oldest_event_s = time_s
+            for gone in self._paths.keys() - ids:
+                del self._paths[gone]
+            for handle in handles:
+                known = before.get(handle.id)
+                if handle.held or known is None or known.xy != handle.xy:
+                    self._append(handle, time_s)
+            self._handles = handles
+            return time_s
+
+    def take(self, now_s: float) -> ControlSnapshot:
+        """Everything since the last take, then zeroed; the handles themselves stay. The first span has no
+        length."""
+        with self._lock:
+            now_s = max(now_s, self._taken_s, self._latest_s)
+            since_s = self._taken_s if math.isfinite(self._taken_s) else now_s
+            paths = {key: np.array(path, np.float64).reshape(-1, 3) for key, path in self._paths.items()}
+            snapshot = ControlSnapshot(self._handles, paths, since_s, now_s, self._oldest_event_s)
+            self._paths = {}
+            self._oldest_event_s = None
+            self._taken_s = now_s
+            return snapshot
+
+    def skip(self, now_s: float) -> None:
+        """Forget the polylines up to now, keep the handles: what was drawn while nothing was generated is no
+        motion."""
+        with self._lock:
+            self._paths = {}
+            self._oldest_event_s = None
+            self._taken_s = max(now_s, self._taken_s)
+
+    def _append(self, handle: Handle, time_s: float) -> None:
+        path = self._paths.setdefault(handle.id, [])
+        path.append((time_s, *handle.xy))
+        if len(path) > MAX_PATH_SAMPLES:
+            path[:-1] = path[:-1:2]  # the older samples halve, the newest stays
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame on its way to the screen. index: 0 is the picture itself.
+
+    image: uint8 [H, W, 4]. due_s: when it should be on the screen. sampled_s: the control time whose sample
+    it contains: an event at time e is in the first frame with sampled_s >= e; -inf for the picture, which
+    contains none.
+    """
+
+    index: int
+    image: np.ndarray
+    due_s: float
+    sampled_s: float
+
+
+class FrameRing:
+    """Frames waiting for their time: at most two chunks, the newest kept, the dropped counted."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._frames: deque[Frame] = deque()
+        self._capacity = 0
+        self._dropped = 0
+
+    def push(self, frames: Sequence[Frame]) -> None:
+        """Add one chunk, due times ascending; frames beyond two chunks fall out at the old end."""
+        with self._lock:
+            self._capacity = max(self._capacity, 2 * len(frames))
+            self._frames.extend(frames)
+            while len(self._frames) > self._capacity:
+                self._frames.popleft()
+                self._dropped += 1
+
+    def due(self, now_s: float) -> Frame | None:
+        """The newest frame that is due and was not given yet, or None; older due ones are dropped and
+        counted."""
+        newest = None
+        with self._lock:
+            while self._frames and self._frames[0].due_s <= now_s:
+                if newest is not None:
+                    self._dropped += 1
+                newest = self._frames.popleft()
+        return newest
+
+    def clear(self) -> None:
+        """Forget what waits (another picture, a restart); nothing counts as dropped."""
+        with self._lock:
+            self._frames.clear()
+
+    @property
+    def next_due_s(self) -> float | None:
+        """When the oldest waiting frame is due, or None."""
+        with self._lock:
+            return self._frames[0].due_s if self._frames else None
+
+    @property
+    def dropped(self) -> int:
+        with self._lock:
+            return self._dropped
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._frames)
+
+
+@dataclass(frozen=True, eq=False)
+class Load:
+    """Open a picture, uint8 [H, W, 3] at one of the package's bucket sizes, and start from it."""
+
+    picture: np.ndarray
+    prompt: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Restart:
+    """Start again from the picture; seed None keeps the seed."""
+
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class SetPrompt:
+    """Change the prompt; counts from the next chunk on."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Generate nothing until Resume; holds through a Load or Restart, and before the first one."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Generate again."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End the engine's thread."""
+
+
+Command = Load | Restart | SetPrompt | Pause | Resume | Stop
+
+
+class CommandQueue:
+    """Commands in order, none lost, each answered through its future; drained by the engine between
+    chunks."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[Command, Future[Any]]] = deque()
+        self._closed: Exception | None = None
+
+    def put(self, command: Command) -> Future[Any]:
+        """Queue a command. Its future is cancellable until the engine begins with it, and fails once
+        closed."""
+        future: Future[Any] = Future()
+        with self._changed:
+            if self._closed is None:
+                self._waiting.append((command, future))
+                self._changed.notify()
+                return future
+            reason = self._closed
+        future.set_exception(reason)
+        return future
+
+    def pop(self) -> tuple[Command, Future[Any]] | None:
+        """The next command with its future, marked as running; None when nothing waits. Cancelled ones are
+        passed over."""
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    return None
+                command, future = self._waiting.popleft()
+            if future.set_running_or_notify_cancel():
+                return command, future
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Block until a command waits, or for `timeout_s` (None: for ever). Whether one waits."""
+        with self._changed:
+            return self._changed.wait_for(lambda: bool(self._waiting), timeout_s)
+
+    def close(self, reason: Exception) -> None:
+        """Answer everything that waits, and everything that still comes, with `reason`."""
+        with self._changed:
+            self._closed = reason
+            waiting, self._waiting = self._waiting, deque()
+        for _, future in waiting:
+            if future.set_running_or_notify_cancel():
+                future.set_exception(reason)

@@ -1,0 +1,400 @@
+"""The engine: one thread around a `Stream`.
+
+Owns the stream, its pacing, the motion source and the session file; nobody else touches them once `start` was
+called. Talks to the UI through the three channels and through listeners, which it calls on its own thread.
+Never touches Qt or OpenGL, never polls: it waits for its next deadline or a command. A failure is told in a
+sentence and the thread lives on.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from inference.channels import (
+    Command,
+    CommandQueue,
+    ControlMailbox,
+    ControlSnapshot,
+    Frame,
+    FrameRing,
+    Load,
+    Pause,
+    Restart,
+    Resume,
+    SetPrompt,
+    Stop,
+)
+from inference.errors import UserError, as_user_error
+from inference.lifecycle import TRANSITIONS, EngineEvent, EngineState, FramesReady, StateChanged
+from inference.motion.hand import HandMotion
+from inference.pacing import EngineStats, Meters, Pacer
+from inference.session import SessionLog
+from inference.tracks import Tracks
+
+log = logging.getLogger(__name__)
+
+NICENESS = 10  # the window must stay smooth beside a busy model
+WARM_UP_CHUNKS = 2  # the first pays for lazy set-up, the second is a first estimate of the time a chunk takes
+
+
+class StreamLike(Protocol):
+    """What the engine needs of `inference.stream.Stream`."""
+
+    frames_per_chunk: int
+    fps: float
+    size: tuple[int, int]
+    timings_ms: dict[str, float]
+
+    def open(self, picture: np.ndarray, prompt: str = "", seed: int = 0) -> np.ndarray:
+        """Raises UserError only before anything changed, so that what ran before runs on."""
+
+    def anchor(self, tracks: Tracks) -> None: ...
+    def set_prompt(self, prompt: str) -> None: ...
+    def advance(self, tracks: Tracks) -> np.ndarray: ...
+
+
+class Engine:
+    """See the module. `make_stream` runs on the engine thread at the first Load and again after it failed.
+
+    sessions: folder for session files, None for none. package: the name written into them. clock and wait are
+    replaced in tests; wait(seconds or None) returns early when a command comes.
+    """
+
+    def __init__(
+        self,
+        make_stream: Callable[[], StreamLike],
+        *,
+        sessions: Path | None = None,
+        package: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[float | None], object] | None = None,
+    ) -> None:
+        self.mailbox = ControlMailbox()
+        self.ring = FrameRing()
+        self._commands = CommandQueue()
+        self._make_stream = make_stream
+        self._clock = clock
+        self._wait = wait or self._commands.wait
+        self._listeners: list[Callable[[EngineEvent], None]] = []
+        self._meters = Meters()
+        self._session = SessionLog(sessions, package)
+        self._thread: threading.Thread | None = None
+        self._state = EngineState.IDLE
+        self._stopping = False
+        self._held = False  # Pause was said and Resume was not
+        self._stream: StreamLike | None = None
+        self._opened: Load | None = None  # what the stream shows, the prompt kept current
+        self._warmed: set[tuple[int, int]] = set()
+        self._pacer: Pacer | None = None
+        self._motion = HandMotion((1, 1))
+        self._next_index = 0
+
+    # any thread
+
+    @property
+    def state(self) -> EngineState:
+        return self._state
+
+    @property
+    def session_path(self) -> Path | None:
+        """The session file being written, if any."""
+        return self._session.path
+
+    def start(self) -> None:
+        """Start the thread; once."""
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 5.0) -> bool:
+        """End the thread after the present chunk. Whether it ended in time; it is a daemon and never blocks
+        the exit."""
+        self._commands.put(Stop())
+        if self._thread is None:
+            return True
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            log.warning("the inference thread did not end within %.1f s", timeout_s)
+            return False
+        return True
+
+    def send(self, command: Command) -> Future[Any]:
+        """Queue a command. The future gives None when it is done, or raises the UserError that is also told
+        to the listeners."""
+        return self._commands.put(command)
+
+    def subscribe(self, listener: Callable[[EngineEvent], None]) -> None:
+        """Call `listener` with every event from now on, on the engine thread; it must return at once. Before
+        `start`."""
+        self._listeners.append(listener)
+
+    def stats(self) -> EngineStats:
+        stream = self._stream
+        return self._meters.stats(self._pacer, stream.fps if stream else 0.0, self.ring.dropped)
+
+    # engine thread
+
+    def _run(self) -> None:
+        lower_thread_priority()
+        try:
+            with _inference_mode():
+                while not self._stopping:
+                    self.turn()
+        finally:
+            self._commands.close(UserError("The engine has stopped.", next="Start the application again."))
+
+    def turn(self) -> None:
+        """One turn of the thread's loop: a command, or a wait, or a chunk. The thread calls it, and tests
+        without one."""
+        if (item := self._commands.pop()) is not None:
+            self._obey(*item)
+        elif self._state is not EngineState.RUNNING or self._pacer is None:
+            self._wait(None)
+        else:
+            now_s = self._clock()
+            if (take_s := self._pacer.take_at(now_s)) > now_s:
+                self._wait(take_s - now_s)
+            else:
+                self._make_chunk()
+
+    def _obey(self, command: Command, future: Future[Any]) -> None:
+        try:
+            match command:
+                case Load():
+                    self._load(command)
+                case Restart(seed):
+                    self._restart(seed)
+                case SetPrompt(text):
+                    self._set_prompt(text)
+                case Pause():
+                    self._held = True
+                    if self._state is EngineState.RUNNING:
+                        self._enter(EngineState.PAUSED)
+                case Resume():
+                    self._held = False
+                    if self._state is EngineState.PAUSED:
+                        self._begin()
+                case Stop():
+                    self._session.close()
+                    self._stopping = True
+                    if self._state is not EngineState.IDLE:
+                        self._enter(EngineState.IDLE)
+        except Exception as error:  # answered, never fatal: the thread lives on
+            if not isinstance(error, UserError):
+                log.exception("a command failed")
+            future.set_exception(error)
+        else:
+            future.set_result(None)
+
+    def _load(self, load: Load) -> None:
+        """Open another picture. On failure the one before goes on: untouched where the fault shows before the
+        stream changed, opened again where it does not."""
+        before, was_failed = self._opened, self._state is EngineState.FAILED
+        picture = load.picture
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
+            error = UserError(
+                "This picture cannot be opened: it is not an 8-bit colour picture.",
+                self._kept(),
+                "Open another one.",
+            )
+            self._say(str(error))
+            raise error
+        self._enter(EngineState.LOADING)
+        try:
+            self._open(load)
+        except Exception as fault:
+            error = as_user_error(
+                fault, "Opening the picture failed", self._kept(), "Try again, or open another picture."
+            )
+            refused = isinstance(fault, UserError) and self._state is EngineState.LOADING
+            if before is not None and not was_failed and (refused or self._opens_again(before)):
+                self._begin(str(error))
+            else:
+                self._enter(EngineState.FAILED, str(error))
+            raise error from fault
+        self._begin()
+
+    def _opens_again(self, before: Load) -> bool:
+        try:
+            self._open(before)
+        except Exception:
+            log.exception("the picture before did not open again either")
+            return False
+        return True
+
+    def _restart(self, seed: int | None) -> None:
+        """Open the same picture again: also the retry after a failure. Nothing to do without a picture."""
+        if self._opened is None:
+            return
+        again = self._opened if seed is None else _with(self._opened, seed=seed)
+        self._enter(EngineState.LOADING)
+        try:
+            self._open(again)
+        except Exception as fault:
+            error = as_user_error(fault, "Starting again failed", self._kept(), "Try again, or open another picture.")
+            self._enter(EngineState.FAILED, str(error))
+            raise error from fault
+        self._begin()
+
+    def _set_prompt(self, text: str) -> None:
+        if self._opened is None or self._stream is None:
+            return
+        try:
+            self._stream.set_prompt(text)
+        except Exception as fault:
+            error = as_user_error(
+                fault, "The prompt was not taken", "The video goes on with the one before.", "Change it."
+            )
+            self._say(str(error))
+            raise error from fault
+        self._opened = _with(self._opened, prompt=text)
+        self._note_session(lambda: self._session.prompt(text))
+
+    def _open(self, load: Load) -> None:
+        """Open, show the picture, and where this size is new make a few chunks that nobody sees."""
+        if self._stream is None:
+            self._stream = self._make_stream()
+        stream = self._stream
+        first = stream.open(load.picture, load.prompt, load.seed)
+        self.ring.clear()
+        self.ring.push([Frame(0, first, self._clock(), -math.inf)])
+        self._emit(FramesReady())
+        if stream.size not in self._warmed:
+            self._enter(EngineState.WARMING)
+            self._pacer = Pacer(stream.fps, stream.frames_per_chunk)
+            for chunk in range(WARM_UP_CHUNKS):
+                began_s = self._clock()
+                stream.advance(Tracks.empty(stream.frames_per_chunk))
+                if chunk > 0:
+                    self._pacer.learn(self._clock() - began_s)
+            stream.open(load.picture, load.prompt, load.seed)
+            self._warmed.add(stream.size)
+        same_picture = self._opened is not None and self._opened.picture is load.picture
+        self._opened = load
+        self._next_index = 1
+        self._motion.reset(stream.size)
+        self._meters.clear()
+        fps = stream.fps
+        if same_picture:
+            self._note_session(lambda: self._session.restart(load.prompt, load.seed))
+        else:
+            self._note_session(lambda: self._session.open(load.picture, load.prompt, load.seed, fps))
+
+    def _begin(self, message: str = "") -> None:
+        """Run, or stay paused where Pause holds: what was drawn meanwhile is no motion, the schedule starts
+        now."""
+        assert self._pacer is not None
+        assert self._stream is not None
+        self._pacer.snap()
+        self.mailbox.skip(self._clock() - self._stream.frames_per_chunk / self._stream.fps)
+        self._enter(EngineState.PAUSED if self._held else EngineState.RUNNING, message)
+
+    def _make_chunk(self) -> None:
+        assert self._pacer is not None
+        assert self._stream is not None
+        began_s = self._clock()
+        stream, frames = self._stream, self._stream.frames_per_chunk
+        snapshot = self.mailbox.take(began_s)
+        try:
+            tracks = self._motion.advance(snapshot, frames).rounded()
+            images = stream.advance(tracks)
+        except Exception as fault:
+            error = as_user_error(
+                fault,
+                "Making the next frames failed",
+                self._kept(),
+                "Start again from the picture, or open another.",
+            )
+            self._enter(EngineState.FAILED, str(error))
+            return
+        now_s = self._clock()
+        due_s = self._pacer.finished(now_s - began_s, now_s)
+        sampled_s = _sample_times(snapshot, frames)
+        index = self._next_index
+        self._next_index += frames
+        self.ring.push([Frame(index + j, images[j], due_s[j], sampled_s[j]) for j in range(frames)])
+        self._emit(FramesReady())
+        event_s = snapshot.oldest_event_s
+        if event_s is not None:
+            first = next(j for j in range(frames) if sampled_s[j] >= event_s)
+            self._meters.latency(due_s[first] - event_s)
+        self._note_session(lambda: self._session.chunk(index, tracks))
+        self._meters.chunk(frames, self._clock() - began_s, dict(stream.timings_ms))
+
+    def _kept(self) -> str:
+        return "The picture and the points are kept." if self._opened is not None else ""
+
+    def _note_session(self, write: Callable[[], None]) -> None:
+        """Write to the session file; a disk that is full or gone ends the file, never the video."""
+        try:
+            write()
+        except OSError as fault:
+            self._session.abandon()
+            error = as_user_error(
+                fault,
+                "The session file can no longer be written",
+                "The video goes on without it.",
+                "Check the disk.",
+            )
+            self._say(str(error))
+
+    def _enter(self, new: EngineState, message: str = "") -> None:
+        """The one place that changes the state."""
+        old = self._state
+        if new not in TRANSITIONS[old]:
+            raise RuntimeError(f"no way from {old.value} to {new.value}")
+        self._state = new
+        log.info("state %s -> %s %s", old.value, new.value, message)
+        self._emit(StateChanged(old, new, message))
+
+    def _say(self, message: str) -> None:
+        log.warning("%s", message)
+        self._emit(StateChanged(self._state, self._state, message))
+
+    def _emit(self, event: EngineEvent) -> None:
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener failed")
+
+
+def _sample_times(snapshot: ControlSnapshot, frames: int) -> list[float]:
+    """The control time in each frame of the chunk; the last is exactly now_s."""
+    span_s = snapshot.now_s - snapshot.since_s
+    return [snapshot.since_s + (j + 1) / frames * span_s for j in range(frames - 1)] + [snapshot.now_s]
+
+
+def _with(load: Load, *, prompt: str | None = None, seed: int | None = None) -> Load:
+    return Load(load.picture, load.prompt if prompt is None else prompt, load.seed if seed is None else seed)
+
+
+def lower_thread_priority() -> None:
+    """Make this thread, and the pools it will start, give way to the window. Linux only: elsewhere a native
+    thread id is nothing `setpriority` knows."""
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    except OSError as fault:
+        log.warning("the inference thread keeps its priority: %s", fault)
+
+
+def _inference_mode() -> AbstractContextManager[Any]:
+    """torch's inference mode, where there is torch."""
+    try:
+        import torch
+    except ImportError:
+        return nullcontext()
+    return torch.inference_mode()

@@ -1,0 +1,156 @@
+"""`motionstream render`: a picture and a tracks file become frames, off-screen.
+
+Owns the command line and the files it writes. Drives the same `Stream` as the engine, without a thread, a
+clock or Qt, so that the same input gives the same frames. Runs on the caller's thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from inference.errors import UserError
+from inference.picture import best_bucket, load_picture
+from inference.session import session_to_tracks
+from inference.tracks import TrackFile, load_tracks
+from inference.video import VideoWriter
+
+if TYPE_CHECKING:
+    from inference.engine import StreamLike
+
+DEFAULT_PACKAGE = Path(__file__).resolve().parent.parent / "assets" / "models" / "pocket"
+
+Buckets = tuple[tuple[int, int], ...]
+
+
+def open_package(path: Path) -> tuple[StreamLike, Buckets]:
+    """The stream of a model package and the picture sizes (width, height) it takes."""
+    from inference.package import (
+        ModelPackage,
+    )  # here, since torch takes seconds that a wrong argument need not cost
+    from inference.stream import Stream
+
+    package = ModelPackage.load(path)
+    return Stream(package), package.config.buckets
+
+
+def render(
+    stream: StreamLike, picture: np.ndarray, track_file: TrackFile, prompt: str = "", seed: int = 0
+) -> Iterator[np.ndarray]:
+    """The frames, uint8 [H, W, 4] each: one for every row of the tracks, the first being the picture as
+    decoded.
+
+    Tracks at another frame rate are resampled to the stream's. The last chunk is filled by holding the last
+    row; what that makes beyond the rows is not given out.
+    """
+    tracks = track_file.tracks.resampled(track_file.fps, stream.fps)
+    yield stream.open(picture, prompt, seed)
+    stream.anchor(tracks[:1])
+    frames = stream.frames_per_chunk
+    first, last = _lives(tracks.visible)
+    for start in range(1, len(tracks), frames):
+        rows = tracks[start : start + frames].of_points((first < start + frames) & (last >= start))
+        yield from stream.advance(rows.held_to(frames))[: len(rows)]
+
+
+def _lives(visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first and the last row that shows each point, int [N]; (T, -1) for one that is never shown."""
+    rows = len(visible)
+    shown = visible.any(axis=0)
+    first = np.where(shown, visible.argmax(axis=0), rows)
+    last = np.where(shown, rows - 1 - visible[::-1].argmax(axis=0), -1)
+    return first, last
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    open_package: Callable[[Path], tuple[StreamLike, Buckets]] = open_package,
+) -> int:
+    """The command. 0, or 2 after a sentence on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        _render_to_files(options, open_package)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _render_to_files(options: argparse.Namespace, open_package: Callable[[Path], tuple[StreamLike, Buckets]]) -> None:
+    picture = load_picture(options.image)
+    is_session = options.tracks.suffix == ".ndjson"
+    track_file = session_to_tracks(options.tracks) if is_session else load_tracks(options.tracks)
+    for note in (picture.note, track_file.note):
+        if note:
+            sys.stderr.write(f"{note}\n")
+    stream, buckets = open_package(options.package)
+    pixels = picture.crop(best_bucket(picture, buckets))
+    try:
+        options.frames.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(options.frames, error) from error
+    made = render(stream, pixels, track_file, options.prompt, options.seed)
+    if options.video is None:
+        count = _write_frames(made, options.frames, None)
+    else:
+        comment = json.dumps(
+            {
+                "prompt": options.prompt,
+                "seed": options.seed,
+                "package": options.package.name,
+                "tracks": options.tracks.name,
+            }
+        )
+        with VideoWriter(options.video, stream.fps, comment=comment) as video:
+            count = _write_frames(made, options.frames, video)
+    sys.stdout.write(
+        f"{count} frames in {options.frames}" + (f", video in {options.video}\n" if options.video else "\n")
+    )
+
+
+def _write_frames(made: Iterator[np.ndarray], folder: Path, video: VideoWriter | None) -> int:
+    """Write every frame as 000000.png, 000001.png, ...; how many there were."""
+    count = 0
+    for count, image in enumerate(made, start=1):
+        path = folder / f"{count - 1:06d}.png"
+        try:
+            Image.fromarray(np.ascontiguousarray(image[:, :, :3])).save(path)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        if video is not None:
+            video.write(image)
+    return count
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"{path} cannot be written ({error.strerror or error}).",
+        "The frames before it are kept.",
+        "Choose another folder, or make room on the disk.",
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="motionstream render", description="Render a picture that follows recorded tracks, off-screen."
+    )
+    parser.add_argument("--image", type=Path, required=True, help="the picture to start from")
+    parser.add_argument("--tracks", type=Path, required=True, help="a tracks file (.npz) or a session (.ndjson)")
+    parser.add_argument("--frames", type=Path, required=True, help="folder for 000000.png, 000001.png, ...")
+    parser.add_argument("--video", type=Path, help="also write this .mp4")
+    parser.add_argument("--prompt", default="", help="what moves, in words")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--package", type=Path, default=DEFAULT_PACKAGE, help="model package folder")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""When to take the controls and when each frame is due: the engine's clockwork, as plain arithmetic.
+
+Owns the estimates of how long a chunk takes and the schedule made from them, and the meters a status line
+shows. Never reads a clock and never waits: the engine tells it the time. One thread, except `Meters`, which
+any thread may read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+_SMOOTHING = 0.2  # of the newest chunk in the running estimates: settles within about ten chunks
+_OUTLIER = 2.0  # one hiccup counts as at most this many usual chunks, so that it cannot slow the clock for seconds
+_MARGIN_FLOOR_S = 0.004  # a wake-up is late by up to a few milliseconds on a busy machine
+_MARGIN_DEVIATIONS = 2.0
+_SLOWED = 1.02  # a stretch below this is measurement noise, not a slower clock
+
+
+class Pacer:
+    """Due times that run evenly at the package's rate, or slower where the machine needs it.
+
+    A chunk of T frames is due at due0, due0 + period, ...; due0 follows on the chunk before. The controls are
+    taken as late as the estimated time for a chunk, plus a margin for its spread, allows. A chunk that comes
+    late moves the schedule by as much, never more; after a gap the schedule begins anew at once.
+    """
+
+    def __init__(self, fps: float, frames: int) -> None:
+        self._nominal_s = 1.0 / fps
+        self._frames = frames
+        self._usual_s = 0.0  # running mean of the time for a chunk
+        self._spread_s = 0.0  # running mean deviation from it
+        self._next_due_s: float | None = None
+
+    @property
+    def period_s(self) -> float:
+        """Seconds from one frame to the next."""
+        return max(self._nominal_s, self._usual_s / self._frames)
+
+    @property
+    def slowed(self) -> bool:
+        """Whether the clock runs slower than the package's rate."""
+        return self.period_s > _SLOWED * self._nominal_s
+
+    @property
+    def margin_s(self) -> float:
+        """Seconds kept free between the estimated end of a chunk and the time its first frame is due."""
+        return _MARGIN_FLOOR_S + _MARGIN_DEVIATIONS * self._spread_s
+
+    def take_at(self, now_s: float) -> float:
+        """When to take the controls for the next chunk; now where nothing is scheduled."""
+        if self._next_due_s is None:
+            return now_s
+        return self._next_due_s - self._usual_s - self.margin_s
+
+    def finished(self, took_s: float, now_s: float) -> list[float]:
+        """A chunk took `took_s` and is ready now: the due time of each of its frames."""
+        self.learn(took_s)
+        due_s = now_s if self._next_due_s is None else max(self._next_due_s, now_s)
+        self._next_due_s = due_s + self._frames * self.period_s
+        return [due_s + frame * self.period_s for frame in range(self._frames)]
+
+    def learn(self, took_s: float) -> None:
+        """Count one chunk's time in the estimates."""
+        if self._usual_s == 0.0:
+            self._usual_s = took_s
+            return
+        deviation_s = min(took_s, _OUTLIER * self._usual_s) - self._usual_s
+        self._spread_s += _SMOOTHING * (abs(deviation_s) - self._spread_s)
+        self._usual_s += _SMOOTHING * deviation_s
+
+    def snap(self) -> None:
+        """Forget the schedule, keep the estimates: the next chunk is taken at once and due when it is
+        ready."""
+        self._next_due_s = None
+
+
+@dataclass(frozen=True)
+class EngineStats:
+    """What a status line shows. Rates and percentiles are over the last chunks, not the whole run.
+
+    capacity_fps: frames made a second of the time not spent waiting. chunk_ms: median by stage, "total"
+    included. latency_ms: from a pointer event to the due time of the first frame that contains it; NaN before
+    the first event.
+    """
+
+    made_frames: int = 0
+    capacity_fps: float = 0.0
+    target_fps: float = 0.0
+    clock_fps: float = 0.0
+    slowed: bool = False
+    margin_ms: float = 0.0
+    dropped: int = 0
+    chunk_ms: dict[str, float] = field(default_factory=dict)
+    chunk_p95_ms: dict[str, float] = field(default_factory=dict)
+    latency_p50_ms: float = float("nan")
+    latency_p95_ms: float = float("nan")
+    latency_n: int = 0
+
+
+class Meters:
+    """The last chunks' times and the last events' latencies. Written by the engine thread, read by any."""
+
+    _CHUNKS = 120
+    _EVENTS = 240
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        with self._lock:
+            self._made_frames = 0
+            self._chunks: deque[tuple[int, float, dict[str, float]]] = deque(maxlen=self._CHUNKS)
+            self._latencies_ms: deque[float] = deque(maxlen=self._EVENTS)
+            self._latency_n = 0
+
+    def chunk(self, frames: int, took_s: float, stages_ms: dict[str, float]) -> None:
+        """One chunk of `frames` took `took_s` from taking the controls to handing the frames over."""
+        with self._lock:
+            self._made_frames += frames
+            self._chunks.append((frames, took_s, stages_ms | {"total": took_s * 1000}))
+
+    def latency(self, seconds: float) -> None:
+        with self._lock:
+            self._latencies_ms.append(seconds * 1000)
+            self._latency_n += 1
+
+    def stats(self, pacer: Pacer | None, target_fps: float, dropped: int) -> EngineStats:
+        """The readings now. Reads of the pacer's few numbers from another thread may be one chunk old, no
+        worse."""
+        with self._lock:
+            chunks, latencies_ms = list(self._chunks), list(self._latencies_ms)
+            made_frames, latency_n = self._made_frames, self._latency_n
+        busy_s = sum(took_s for _, took_s, _ in chunks)
+        stages = sorted({stage for _, _, by_stage in chunks for stage in by_stage})
+        times_ms = {stage: [c[2][stage] for c in chunks if stage in c[2]] for stage in stages}
+        return EngineStats(
+            made_frames=made_frames,
+            capacity_fps=sum(frames for frames, _, _ in chunks) / busy_s if busy_s > 0 else 0.0,
+            target_fps=target_fps,
+            clock_fps=1.0 / pacer.period_s if pacer else 0.0,
+            slowed=pacer.slowed if pacer else False,
+            margin_ms=pacer.margin_s * 1000 if pacer else 0.0,
+            dropped=dropped,
+            chunk_ms={stage: float(np.percentile(values, 50)) for stage, values in times_ms.items()},
+            chunk_p95_ms={stage: float(np.percentile(values, 95)) for stage, values in times_ms.items()},
+            latency_p50_ms=float(np.percentile(latencies_ms, 50)) if latencies_ms else float("nan"),
+            latency_p95_ms=float(np.percentile(latencies_ms, 95)) if latencies_ms else float("nan"),
+            latency_n=latency_n,
+        )
