@@ -1,0 +1,167 @@
+"""What lies over the picture: handles with their grids and trails, as values and as instances for the GPU.
+
+Owns the look (colours, sizes); knows neither Qt nor the engine. Everything has a dark rim, so that it reads
+on bright and on dark pictures. `OverlayPainter` draws on the context's thread; the rest is pure.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import moderngl
+import numpy as np
+
+from render.shaders import load_program
+from render.viewport_map import PictureRect
+
+HandleKind = Literal["held", "pin", "free", "hover"]
+
+GREEN, RED, WHITE = (0.24, 0.92, 0.48), (1.0, 0.27, 0.27), (1.0, 1.0, 1.0)
+COLOURS = {"held": GREEN, "pin": RED, "free": WHITE, "hover": WHITE}
+
+# Sizes in logical pixels; the pixel ratio of the screen multiplies them.
+DOT_RADIUS, GRID_DOT_RADIUS = 5.5, 1.75
+RING_RADIUS, SELECTION_RADIUS, RING_STROKE = 11.0, 16.0, 2.0
+TRAIL_HALF_WIDTH, RIM = 1.75, 1.5
+GRID_ALPHA, TRAIL_ALPHA = 0.6, 0.9
+
+SPRITE = np.dtype([("centre", "f4", 2), ("radius", "f4"), ("stroke", "f4"), ("tint", "f4", 4)])
+SEGMENT = np.dtype([
+    ("start", "f4", 2), ("end", "f4", 2), ("start_seam", "f4", 2), ("end_seam", "f4", 2),
+    ("strength", "f4", 2), ("tint", "f4", 4),
+])  # fmt: skip
+
+_GRID = np.stack(np.meshgrid(np.linspace(-1, 1, 5), np.linspace(-1, 1, 5)), -1).reshape(-1, 2)
+_GRID = np.delete(_GRID, 12, axis=0)  # the middle is the handle itself
+
+
+@dataclass(frozen=True, eq=False)
+class OverlayHandle:
+    """One handle. `xy` and `trail` (float32 [K, 2], oldest first) are normalised picture positions.
+
+    `radius` is the half extent of the handle's grid of tracks, in picture heights. The grid shows while the
+    handle is held or selected.
+    """
+
+    xy: tuple[float, float]
+    radius: float
+    kind: HandleKind
+    trail: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    selected: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """All that is drawn over one picture. The hint is text for the window to show; it is not drawn here."""
+
+    handles: tuple[OverlayHandle, ...] = ()
+    hint: str | None = None
+
+
+def sprites(overlay: Overlay, rect: PictureRect, pixel_ratio: float) -> np.ndarray:
+    """The discs and rings of an overlay as SPRITE [K], in drawing order, device pixels."""
+    rows: list[tuple[tuple[float, float], float, float, tuple[float, float, float, float]]] = []
+    for handle in overlay.handles:
+        colour = COLOURS[handle.kind]
+        x, y = rect.x + handle.xy[0] * rect.width, rect.y + handle.xy[1] * rect.height
+        if handle.kind == "held" or handle.selected:
+            for across, down in _GRID * handle.radius * rect.height:
+                rows.append(((x + across, y + down), GRID_DOT_RADIUS, 0.0, (*colour, GRID_ALPHA)))
+        if handle.selected:
+            rows.append(((x, y), SELECTION_RADIUS, RING_STROKE * 0.75, (*WHITE, 0.9)))
+        if handle.kind in ("held", "hover"):
+            rows.append(((x, y), RING_RADIUS, RING_STROKE, (*colour, 1.0)))
+        rows.append(((x, y), DOT_RADIUS, 0.0, (*colour, 1.0)))
+    instances = np.array(rows, SPRITE) if rows else np.zeros(0, SPRITE)
+    instances["radius"] *= pixel_ratio
+    instances["stroke"] *= pixel_ratio
+    return instances
+
+
+def trail_segments(handle: OverlayHandle, rect: PictureRect) -> np.ndarray:
+    """The trail of a handle as SEGMENT [K - 1], device pixels, fading in from its oldest end.
+
+    Points closer than a pixel are joined. Each segment carries the bisectors to its neighbours.
+    """
+    if len(handle.trail) < 2:
+        return np.zeros(0, SEGMENT)
+    points = (handle.trail.astype(np.float64) * (rect.width, rect.height) + (rect.x, rect.y)).tolist()
+    kept = points[:1]
+    for point in points[1:]:
+        if math.dist(point, kept[-1]) >= 1.0:
+            kept.append(point)
+    if len(kept) < 2:
+        return np.zeros(0, SEGMENT)
+    joints = np.array(kept)
+    spans = np.diff(joints, axis=0)
+    lengths = np.hypot(spans[:, 0], spans[:, 1])
+    directions = spans / lengths[:, None]
+    travelled = np.concatenate([[0.0], np.cumsum(lengths)]) / lengths.sum()
+    segments = np.zeros(len(spans), SEGMENT)
+    segments["start"], segments["end"] = joints[:-1], joints[1:]
+    segments["start_seam"][1:] = segments["end_seam"][:-1] = directions[:-1] + directions[1:]
+    segments["strength"] = np.stack([travelled[:-1], travelled[1:]], -1) * TRAIL_ALPHA
+    segments["tint"] = (*COLOURS[handle.kind], 1.0)
+    return segments
+
+
+class OverlayPainter:
+    """Draws overlays: all trails, then all discs and rings, one instanced call each."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._ctx = ctx
+        self._trails = _InstancedQuads(ctx, "trail", SEGMENT)
+        self._sprites = _InstancedQuads(ctx, "sprite", SPRITE)
+
+    def draw(self, overlay: Overlay, rect: PictureRect, viewport_size: tuple[int, int], pixel_ratio: float) -> None:
+        """Blends the overlay into the framebuffer in use; the alpha of an opaque one stays 1."""
+        if not overlay.handles:
+            return
+        self._ctx.enable_only(moderngl.BLEND)
+        self._ctx.blend_equation = moderngl.FUNC_ADD  # type: ignore[assignment]  # the stub is wrong
+        self._ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA  # the shaders premultiply
+        rim = RIM * pixel_ratio
+        half_width = TRAIL_HALF_WIDTH * pixel_ratio
+        segments = np.concatenate([trail_segments(handle, rect) for handle in overlay.handles])
+        self._trails.draw(
+            segments, viewport=viewport_size, rim=rim, half_width=half_width, reach=half_width + rim + 1.0
+        )
+        self._sprites.draw(sprites(overlay, rect, pixel_ratio), viewport=viewport_size, rim=rim)
+        self._ctx.enable_only(moderngl.NOTHING)
+
+    def release(self) -> None:
+        """Frees buffers and programs."""
+        self._trails.release()
+        self._sprites.release()
+
+
+class _InstancedQuads:
+    """A program that turns each row of a structured array into one quad."""
+
+    def __init__(self, ctx: moderngl.Context, name: str, dtype: np.dtype) -> None:
+        self._ctx, self._dtype = ctx, dtype
+        self._program = load_program(ctx, name, name)
+        self._grow(64)
+
+    def _grow(self, rows: int) -> None:
+        assert self._dtype.names is not None
+        layout = " ".join(f"{self._dtype[name].itemsize // 4}f" for name in self._dtype.names) + " /i"
+        self._buffer = self._ctx.buffer(reserve=rows * self._dtype.itemsize, dynamic=True)
+        self._quads = self._ctx.vertex_array(self._program, [(self._buffer, layout, *self._dtype.names)])
+
+    def draw(self, instances: np.ndarray, **uniforms: float | tuple[int, int]) -> None:
+        if not len(instances):
+            return
+        if instances.nbytes > self._buffer.size:
+            self._quads.release()
+            self._buffer.release()
+            self._grow(2 * len(instances))
+        self._buffer.orphan()
+        self._buffer.write(instances)
+        for name, value in uniforms.items():
+            self._program[name] = value
+        self._quads.render(moderngl.TRIANGLE_STRIP, vertices=4, instances=len(instances))
+
+    def release(self) -> None:
+        for thing in (self._quads, self._buffer, self._program):
+            thing.release()

@@ -1,0 +1,97 @@
+"""Draws the newest frame and the overlay into any framebuffer: the window's or an off-screen one.
+
+Owns the plate, a viewport-sized picture of the enlarged frame and its bars. A new frame or size repaints it;
+every draw copies it and blends the overlay over the copy, so that a moving pointer costs little. Knows
+neither Qt nor the engine. Thread: the context's, with the context current in every call.
+"""
+
+from typing import Literal
+
+import moderngl
+import numpy as np
+
+from render.context import is_software
+from render.overlay import Overlay, OverlayPainter
+from render.surface import Surface
+from render.upscale import ShaderUpscaler, SoftwareUpscaler, Upscaler
+from render.viewport_map import PictureRect, letterbox
+
+BACKGROUND = (0.075, 0.078, 0.086)
+
+_NOTHING_OVER_IT = Overlay()
+
+
+class Renderer:
+    """One per GL context. `upscaler` forces one of the filter's two forms; "auto" looks at the context."""
+
+    def __init__(self, ctx: moderngl.Context, upscaler: Literal["auto", "shader", "software"] = "auto") -> None:
+        self._ctx = ctx
+        software = is_software(ctx) if upscaler == "auto" else upscaler == "software"
+        self._upscaler: Upscaler = SoftwareUpscaler() if software else ShaderUpscaler(ctx)
+        self._overlay = OverlayPainter(ctx)
+        self._plate: Surface | None = None
+        self._picture_size: tuple[int, int] | None = None
+        self._painted: PictureRect | None = None
+        self._stale = True
+
+    def set_frame(self, image: np.ndarray) -> None:
+        """The frame to show from the next draw on: uint8 [H, W, 4], row 0 at the top. Its alpha is not used.
+
+        Raises ValueError for any other array; the frame before it stays.
+        """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 4 or 0 in image.shape:
+            raise ValueError(f"a frame is uint8 [H, W, 4], not {image.dtype} {list(image.shape)}")
+        self._upscaler.load(image)
+        self._picture_size = (image.shape[1], image.shape[0])
+        self._stale = True
+
+    def picture_rect(self, size_px: tuple[int, int]) -> PictureRect | None:
+        """Where the picture lies in a viewport of (width, height) device pixels; None before a frame."""
+        return letterbox(self._picture_size, size_px) if self._picture_size else None
+
+    def draw(
+        self,
+        framebuffer: moderngl.Framebuffer,
+        size_px: tuple[int, int],
+        overlay: Overlay = _NOTHING_OVER_IT,
+        pixel_ratio: float = 1.0,
+    ) -> None:
+        """Fills the framebuffer with the letterboxed frame and the overlay; alpha becomes 1 everywhere.
+
+        size_px: (width, height) of the framebuffer, which must not be multisampled, in device pixels.
+        pixel_ratio: device pixels per logical pixel.
+        """
+        size_px = max(1, size_px[0]), max(1, size_px[1])
+        self._ctx.enable_only(moderngl.NOTHING)
+        if self._plate is None or self._plate.size != size_px:
+            self._release_plate()
+            self._plate = Surface(self._ctx, size_px)
+            self._painted, self._stale = None, True
+        rect = self.picture_rect(size_px)
+        if self._stale:
+            self._repaint(self._plate, rect)
+            self._stale = False
+        self._ctx.copy_framebuffer(framebuffer, self._plate.framebuffer)
+        framebuffer.use()
+        framebuffer.viewport = (0, 0, *size_px)
+        if rect is not None:
+            self._overlay.draw(overlay, rect, size_px, pixel_ratio)
+
+    def _repaint(self, plate: Surface, rect: PictureRect | None) -> None:
+        if rect is None or rect != self._painted:  # a new plate, or bars of a picture of another shape
+            plate.use()
+            plate.framebuffer.clear(*BACKGROUND, 1.0)
+            self._painted = rect
+        if rect is not None:
+            self._upscaler.paint(plate, rect)
+
+    def _release_plate(self) -> None:
+        if self._plate is not None:
+            self._plate.release()
+            self._plate = None
+
+    def release(self) -> None:
+        """Frees everything on the GPU; the renderer is done with."""
+        self._release_plate()
+        self._upscaler.release()
+        self._overlay.release()
