@@ -1,0 +1,3 @@
+"""The road from pictures to weights. Imports no Qt; see ARCHITECTURE.md for the stages and `Makefile` for the
+commands.
+"""

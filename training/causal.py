@@ -1,0 +1,282 @@
+"""Trains the generator causally: each latent from noise over a clean past, through the inference code's own cache.
+
+Owns the loop, its loss and its held-out figures. Never touches the autoencoder's weights. One process of `--threads`
+threads, beside the worker processes that make clips.
+
+    python -m training.causal --recipe training/recipes/pocket/causal.toml --autoencoder runs/autoencoder --run
+    runs/causal
+
+Teacher forcing, with a part of the past taken from the model's own estimates (recipe: `own_past`), so that a stream's
+small errors are met in training. Resumes from the run's folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inference import sampler
+from inference.autoencoder import Autoencoder, group_frames
+from inference.config import ModelConfig, parse
+from inference.generator import Direction, Generator, direct, direct_picture
+from inference.package import TEXT_FOLDER
+from inference.rollout import Rollout
+from inference.text import TextEncoder
+from inference.tracks import Tracks
+from training.autoencoder import learning_rate, load_autoencoder, psnr
+from training.checkpoint import Run, update_ema
+from training.clips import ClipStream, clip_loader, video_tensor
+from training.world import Clip, load_library, make_clip
+from training.world.control import sample_control
+
+MINILM = Path("assets/models") / TEXT_FOLDER
+STYLES = {"hand": 0.45, "objects": 0.15, "camera": 0.2, "both": 0.2}
+
+
+def drawn_style(rng: np.random.Generator) -> str:
+    return str(rng.choice(list(STYLES), p=list(STYLES.values())))
+
+
+class Prepare:
+    """A clip with one drawn control and its caption's token states, padded to a common number of tracks."""
+
+    def __init__(self, most_tracks: int, tokens: int, text_dropout: float) -> None:
+        self.most_tracks, self.tokens, self.text_dropout = most_tracks, tokens, text_dropout
+        self._text: TextEncoder | None = None
+
+    def __call__(self, clip: Clip, rng: np.random.Generator) -> dict[str, Any]:
+        if self._text is None:
+            self._text = TextEncoder.load(MINILM)
+        caption = "" if rng.random() < self.text_dropout else clip.caption
+        return {
+            "video": video_tensor(clip.frames),
+            "text": self._text.encode([caption], self.tokens)[0],
+            **padded(sample_control(clip, rng), self.most_tracks, rng),
+        }
+
+
+def padded(tracks: Tracks, most: int, rng: np.random.Generator) -> dict[str, Tensor]:
+    """Exactly `most` tracks: a random choice of more, invisible ones added to fewer."""
+    count = tracks.ids.size
+    keep = rng.permutation(count)[:most]
+    xy = np.zeros((len(tracks), most, 2), np.float32)
+    visible = np.zeros((len(tracks), most), np.bool_)
+    ids = np.zeros(most, np.int64)
+    xy[:, : keep.size], visible[:, : keep.size], ids[: keep.size] = (
+        tracks.xy[:, keep],
+        tracks.visible[:, keep],
+        tracks.ids[keep],
+    )
+    # A point that the picture does not show has no origin to be carried from.
+    visible &= visible[0]
+    return {"xy": torch.from_numpy(xy), "visible": torch.from_numpy(visible), "ids": torch.from_numpy(ids)}
+
+
+def trimmed(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Without the tracks that no sample of the batch uses: hands are few, and the carry's cost is by the track."""
+    used = max(1, int(batch["visible"][:, 0].sum(1).max()))
+    order = batch["visible"][:, 0].int().argsort(dim=1, descending=True, stable=True)[:, :used]  # [B, used]
+    rows = order[:, None].expand(-1, batch["xy"].shape[1], -1)
+    return {
+        **batch,
+        "xy": batch["xy"].gather(2, rows[..., None].expand(-1, -1, -1, 2)),
+        "visible": batch["visible"].gather(2, rows),
+        "ids": batch["ids"].gather(1, order),
+    }
+
+
+class Directed:
+    """A batch seen as the model sees it: true latents [B, 1 + F, C, h, w], the picture's direction and the chunks'."""
+
+    @torch.no_grad()
+    def __init__(self, autoencoder: Autoencoder, config: ModelConfig, batch: dict[str, Tensor]) -> None:
+        batch = trimmed(batch)
+        self.text: Tensor = batch["text"]
+        self.latents = autoencoder.encoder(group_frames(batch["video"]))
+        origin, seen = batch["xy"][:, 0], batch["visible"][:, 0]
+        picture = batch["video"][:, 0]
+        _, self.picture = direct_picture(autoencoder.encoder, config.control, picture, origin, seen, batch["ids"])
+        self.chunks, self.carried = direct(
+            autoencoder.encoder,
+            config.control,
+            picture,
+            origin,
+            batch["xy"][:, 1:],
+            batch["visible"][:, 1:],
+            batch["ids"],
+        )
+
+
+def channel_weights(autoencoder: Autoencoder) -> Tensor:
+    """How much a unit of each latent channel changes the pixels, mean 1, [C, 1, 1]: an error in brightness outweighs
+    one in grain.
+    """
+    reach = autoencoder.decoder.linear.weight.detach().flatten(1).norm(dim=0) * autoencoder.decoder.std
+    return (reach / reach.mean())[:, None, None]
+
+
+def causal_loss(
+    generator: Generator, config: ModelConfig, data: Directed, weights: Tensor, settings: dict[str, float]
+) -> Tensor:
+    """Mean weighted squared error of the clean estimate of every latent, each over the past before it."""
+    batch, count, _, h, w = data.latents.shape
+    transformer = generator.transformer
+    rollout = Rollout(
+        generator,
+        config,
+        transformer.encode_text(data.text),
+        transformer.empty_cache(config.cache, batch, h, w),
+        0,
+    )
+    rollout.cache = rollout.cache.committed(rollout.evaluate(data.latents[:, :1], 0.0, data.picture)[1])
+    losses = []
+    for i in range(1, count):
+        direction, truth = data.chunks.latents(i - 1, i), data.latents[:, i : i + 1]
+        t = drawn_times(batch, config, settings["exact_timesteps"])
+        begin = sampler.start(config.sampler, direction, torch.randn_like(truth))
+        spread = t[:, None, None, None, None]
+        x = sampler.between(truth, begin, spread)
+        clean = sampler.clean_from(config.sampler, rollout.evaluate(x, t, direction)[0], x, spread, direction)
+        losses.append(((clean - truth).square() * weights * certainty_weight(direction, settings["unsure"])).mean())
+        if i + 1 < count:
+            own = (torch.rand(batch) < settings["own_past"])[:, None, None, None, None]
+            past = torch.where(own, clean.detach(), truth)
+            rollout.cache = rollout.cache.committed(rollout.evaluate(past, 0.0, direction)[1])
+    return torch.stack(losses).mean()
+
+
+def drawn_times(batch: int, config: ModelConfig, exact: float) -> Tensor:
+    """Noise levels [B]: the sampler's own ones for the share `exact`, otherwise uniform."""
+    own = torch.tensor(config.sampler.timesteps)[torch.randint(len(config.sampler.timesteps), (batch,))]
+    return torch.where(torch.rand(batch) < exact, own, torch.rand(batch).clamp_min(0.02))
+
+
+def certainty_weight(direction: Direction, unsure: float) -> Tensor | float:
+    return 1.0 if direction.confidence is None else 1.0 + unsure * (1.0 - direction.confidence)
+
+
+@torch.no_grad()
+def evaluate(
+    generator: Generator, autoencoder: Autoencoder, config: ModelConfig, held_out: list[dict[str, Tensor]]
+) -> dict[str, float]:
+    """PSNR in dB of streamed held-out clips, of the carried picture through the autoencoder, and of the autoencoder
+    alone.
+    """
+    scores: dict[str, list[float]] = {"model": [], "carried": [], "autoencoder": [], "frozen": []}
+    transformer = generator.transformer
+    for batch in held_out:
+        data = Directed(autoencoder, config, batch)
+        _, count, _, h, w = data.latents.shape
+        rollout = Rollout(
+            generator,
+            config,
+            transformer.encode_text(data.text),
+            transformer.empty_cache(config.cache, 1, h, w),
+            0,
+        )
+        rollout.write_picture(data.latents[:, :1], data.picture)
+        made = [data.latents[:, :1]] + [rollout.next_chunk(data.chunks.latents(i, i + 1)) for i in range(count - 1)]
+        truth = batch["video"][:, 1:]
+        candidates = {"model": torch.cat(made, dim=1), "autoencoder": data.latents}
+        if data.chunks.carried is not None:
+            candidates["carried"] = torch.cat([data.latents[:, :1], data.chunks.carried], dim=1)
+        for name, latents in candidates.items():
+            scores[name].append(psnr(autoencoder.decoder(latents)[0][:, 1:].flatten(1, 2), truth))
+        scores["frozen"].append(psnr(batch["video"][:, :1].expand_as(truth), truth))
+    return {f"{name}_db": round(float(np.mean(values)), 3) for name, values in scores.items() if values}
+
+
+def held_out_batches(config: ModelConfig, count: int) -> dict[str, list[dict[str, Tensor]]]:
+    """Held-out clips under dense control and under a hand's: batches of one."""
+    library = load_library("held")
+    found: dict[str, list[dict[str, Tensor]]] = {}
+    for kind, style in (("dense", "both"), ("hand", "hand")):
+        prepare = Prepare(config.control.max_tracks, config.transformer.text_tokens, 0.0)
+        found[kind] = []
+        for i in range(count):
+            clip = make_clip(library, 2 * 10**9 + i, width=256, height=144, frames=17, split="held", style=style)
+            rng = np.random.default_rng([i, 3])
+            sample = prepare(clip, rng) | padded(sample_control(clip, rng, kind), config.control.max_tracks, rng)
+            found[kind].append({key: value[None] for key, value in sample.items()})
+    return found
+
+
+def train(recipe: dict[str, Any], autoencoder: Autoencoder, run: Run, *, minutes: float, threads: int) -> None:
+    torch.set_num_threads(threads)
+    torch.manual_seed(int(time.time()))
+    table = recipe["model"] | {"autoencoder": vars(autoencoder.config)}
+    config = parse(ModelConfig, table, "model")
+    generator = Generator(config)
+    ema = copy.deepcopy(generator).requires_grad_(False)
+    optimiser = torch.optim.AdamW(
+        generator.parameters(), weight_decay=recipe["optimiser"]["weight_decay"], betas=(0.9, 0.98)
+    )
+    step, data = run.resume(generator, ema, optimiser), recipe["data"]
+    prepare = Prepare(config.control.max_tracks, config.transformer.text_tokens, data["text_dropout"])
+    weights = channel_weights(autoencoder)
+    held_out = held_out_batches(config, 4)
+    end_s, evaluate_s, losses = time.monotonic() + 60.0 * minutes, 0.0, []
+    while step < recipe["optimiser"]["steps"] and time.monotonic() < end_s:
+        small = step < data["small_steps"]
+        sizes, batch = (data["small_sizes"], data["small_batch"]) if small else (data["sizes"], data["batch"])
+        last = data["small_steps"] if small else recipe["optimiser"]["steps"]
+        # Seeds are a step's own, so that a resumed run meets new clips.
+        stream = ClipStream(prepare, tuple(map(tuple, sizes)), data["frames"], batch, step * 64, drawn_style)
+        for samples in clip_loader(stream, data["workers"]):
+            started = time.monotonic()
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(step, recipe["optimiser"])
+            loss = causal_loss(generator, config, Directed(autoencoder, config, samples), weights, recipe["loss"])
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
+            optimiser.step()
+            step += 1
+            update_ema(ema, generator, min(recipe["optimiser"]["ema"], (1 + step) / (10 + step)))
+            losses.append(float(loss.detach()))
+            if step % 20 == 0:
+                run.log(
+                    step=step,
+                    loss=round(float(np.mean(losses)), 4),
+                    s_a_step=round(time.monotonic() - started, 2),
+                    small=small,
+                )
+                losses = []
+            if run.due():
+                run.save(step, generator, ema, optimiser)
+            if time.monotonic() - evaluate_s > 480.0:
+                for kind, batches in held_out.items():
+                    run.log(step=step, kind=kind, **evaluate(ema, autoencoder, config, batches))
+                evaluate_s = time.monotonic()
+            if step >= last or time.monotonic() >= end_s:
+                break
+    run.save(step, generator, ema, optimiser)
+    for kind, batches in held_out.items():
+        run.log(step=step, kind=kind, done=True, **evaluate(ema, autoencoder, config, batches))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", type=Path, required=True)
+    parser.add_argument(
+        "--autoencoder", type=Path, required=True, help="run folder of training.autoencoder, or a package"
+    )
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))
+    autoencoder = load_autoencoder(arguments.autoencoder)
+    train(recipe, autoencoder, Run(arguments.run), minutes=arguments.minutes, threads=arguments.threads)
+
+
+if __name__ == "__main__":
+    main()

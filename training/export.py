@@ -1,0 +1,45 @@
+"""Makes a model package of finished (or stopped) training runs.
+
+Owns what goes into a package's folder, but for the model card, which people write. Never trains. One process.
+
+    python -m training.export --recipe training/recipes/pocket/causal.toml --autoencoder runs/autoencoder --run
+    runs/causal \
+        --package assets/models/pocket
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+
+import tomli_w
+import torch
+
+from inference.config import ModelConfig, parse
+from inference.generator import Generator
+from inference.package import AUTOENCODER, DESCRIPTION, GENERATOR, save_weights
+from training.autoencoder import load_autoencoder
+from training.checkpoint import CHECKPOINT
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("--recipe", "--autoencoder", "--run", "--package"):
+        parser.add_argument(name, type=Path, required=True)
+    arguments = parser.parse_args()
+    autoencoder = load_autoencoder(arguments.autoencoder)
+    recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))
+    config = parse(ModelConfig, recipe["model"] | {"autoencoder": asdict(autoencoder.config)}, "model")
+    generator = Generator(config)
+    generator.load_state_dict(torch.load(arguments.run / CHECKPOINT, weights_only=True)["ema"])
+    package: Path = arguments.package
+    package.mkdir(parents=True, exist_ok=True)
+    save_weights(autoencoder, package / AUTOENCODER)
+    save_weights(generator, package / GENERATOR)
+    (package / DESCRIPTION).write_text(tomli_w.dumps(asdict(config)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
