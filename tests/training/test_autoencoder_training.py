@@ -1,0 +1,105 @@
+"""Training of the autoencoder: where it starts, what its losses see, and that a killed run goes on."""
+
+import copy
+
+import pytest
+import torch
+
+from inference.autoencoder import BLOCK, Autoencoder, group_frames
+from tests.tiny import tiny_config
+from training.autoencoder import edge_energy, energy_loss, evaluate, measure_latents, parameter_groups, psnr
+from training.checkpoint import Run, update_ema
+from training.components import start_from_components
+
+
+def smooth_videos(count: int, seed: int = 0) -> torch.Tensor:
+    """[count, 9, 3, 32, 48]: soft blobs that drift."""
+    g = torch.Generator().manual_seed(seed)
+    noise = torch.randn(count, 3, 1, 8, 12, generator=g).expand(-1, -1, 9, -1, -1)
+    drift = torch.randn(count, 3, 9, 8, 12, generator=g) * 0.1
+    video = torch.nn.functional.interpolate(noise + drift, size=(9, 32, 48), mode="trilinear")
+    return video.tanh().transpose(1, 2)
+
+
+@pytest.fixture
+def started():
+    torch.manual_seed(0)
+    autoencoder = Autoencoder(tiny_config().autoencoder)
+    values = start_from_components(autoencoder, [group_frames(smooth_videos(4, s)) for s in range(4)])
+    return autoencoder, values
+
+
+def test_components_are_the_best_linear_code_of_their_size(started):
+    autoencoder, values = started
+    frames = group_frames(torch.cat([smooth_videos(4, s) for s in range(4)]))
+    with torch.no_grad():
+        latents = autoencoder.encoder(frames)
+        decoded, _ = autoencoder.decoder(latents)
+    error = (decoded.flatten(2, 3) - frames).square().mean() * BLOCK
+    channels = autoencoder.config.channels
+    assert float(error) == pytest.approx(float(values[channels:].sum()), rel=0.02)
+    torch.testing.assert_close(latents.std((0, 1, 3, 4)), torch.ones(channels), atol=0.05, rtol=0)
+
+
+def test_latents_are_normalised_and_decoding_undoes_it(started):
+    autoencoder, _ = started
+    videos = [smooth_videos(2, s) + 0.3 for s in range(3)]
+    before = evaluate(autoencoder, videos)
+    measure_latents(autoencoder, videos)
+    latents = torch.cat([autoencoder.encoder(group_frames(video)) for video in videos]).detach()
+    assert latents.mean().abs() < 0.05
+    assert latents.std() == pytest.approx(1.0, abs=0.1)
+    assert evaluate(autoencoder, videos)["psnr_db"] == pytest.approx(before["psnr_db"], abs=0.05)
+
+
+def test_figures():
+    a = torch.zeros(1, 1, 3, 8, 8)
+    assert psnr(a + 0.2, a) == pytest.approx(20.0)
+    assert edge_energy(a) == 0.0
+
+
+def test_energy_loss_misses_grain_that_was_smoothed_away():
+    grain = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.2
+    other = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 0.2
+    assert energy_loss(torch.zeros_like(grain), grain) > 5 * energy_loss(other, grain)
+
+
+def test_linear_paths_learn_at_their_share():
+    autoencoder = Autoencoder(tiny_config().autoencoder)
+    rest, linear = parameter_groups(autoencoder, 0.02)
+    assert (rest["share"], linear["share"]) == (1.0, 0.02)
+    assert len(linear["params"]) == 4
+    assert len(rest["params"]) + 4 == len(list(autoencoder.parameters()))
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path):
+    def fresh():
+        torch.manual_seed(3)
+        model = Autoencoder(tiny_config().autoencoder)
+        return model, copy.deepcopy(model).requires_grad_(False), torch.optim.AdamW(model.parameters(), lr=1e-2)
+
+    def steps(model, ema, optimiser, seeds):
+        for seed in seeds:
+            frames = group_frames(smooth_videos(1, seed))
+            decoded, _ = model.decoder(model.encoder(frames))
+            loss = (decoded.flatten(2, 3) - frames).abs().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            update_ema(ema, model, 0.5)
+
+    whole = fresh()
+    steps(*whole, range(4))
+    half = fresh()
+    steps(*half, range(2))
+    Run(tmp_path).save(2, *half)
+    again = fresh()
+    assert Run(tmp_path).resume(*again) == 2
+    steps(*again, range(2, 4))
+    for name, value in whole[1].state_dict().items():
+        torch.testing.assert_close(again[1].state_dict()[name], value, msg=name)
+
+
+def test_a_fresh_run_starts_from_nothing(tmp_path):
+    model = Autoencoder(tiny_config().autoencoder)
+    assert Run(tmp_path / "new").resume(model, model, torch.optim.AdamW(model.parameters())) == 0
