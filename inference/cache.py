@@ -16,33 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from inference.config import CacheConfig
 from inference.rotary import move_in_time
-
-
-@dataclass(frozen=True)
-class CacheConfig:
-    """Layout of a stream. The picture is latent 0, a chunk of one latent in every layout.
-
-    chunk: latents made at a time. sink: latents at the start that are kept for ever (1: the picture alone).
-    window: chunks remembered besides the sink; the paper's c3s1w1 is CacheConfig(chunk=3, sink=1, window=1).
-    """
-
-    chunk: int
-    sink: int
-    window: int
-
-    def __post_init__(self) -> None:
-        if self.chunk < 1 or self.sink < 0 or self.window < 0:
-            raise ValueError(f"impossible cache layout: {self}")
-
-    @property
-    def window_latents(self) -> int:
-        return self.window * self.chunk
-
-    @property
-    def first_slot(self) -> int:
-        """The time slot of the first latent of the chunk being made; also how many latents are cached."""
-        return self.sink + self.window_latents
 
 
 @dataclass(frozen=True)

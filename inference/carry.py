@@ -5,8 +5,10 @@ on the caller's thread.
 
 The paper hands the model identities only and lets it find the pixels (section 1). A small model trained for hours
 cannot; carrying the picture's own pixels along and encoding them (the design page carries latents, which cannot follow
-motion finer than a cell or within a latent's four frames) gives it a start that already moves. What it must then know
-is where that start is wrong:
+motion finer than a cell or within a latent's four frames) gives it a start that already moves.
+
+Where the warp cannot be trusted its pixels are mostly wrong (the thing that left is still there), so they are replaced
+by what lies around them, softly; making that sharp is the model's part. What it is told:
 
 - `support`: is any track near, or is this cell merely assumed to stand still?
 - `confidence`: do the motion there and the motion of the place it came from agree? They do not where something left,
@@ -24,6 +26,7 @@ from torch.nn import functional as F
 from inference.autoencoder import CELL
 
 AGREEMENT = 0.03  # picture heights: a disagreement of this much halves the confidence
+FAINT = 1e-6  # below this a weight counts for nothing
 SHARPNESS = 0.03  # picture heights: closer than this, neighbouring tracks count alike
 
 
@@ -98,12 +101,31 @@ def carry(picture: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, reach: f
     grid = _grid(pixels - fine.permute(0, 2, 3, 1).reshape(len(fine), -1, 2), aspect, height, width)
     repeated = picture[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)
     warped = F.grid_sample(repeated, grid, align_corners=False, padding_mode="border")
+    trust = F.interpolate(confidence.reshape(-1, 1, h, w), size=(height, width), mode="bilinear", align_corners=False)
     return Carried(
-        frames=warped.unflatten(0, (batch, frames)),
+        frames=fill(warped, trust.square().square()).unflatten(0, (batch, frames)),
         displacement=_plane(here, h, w).unflatten(0, (batch, frames)),
         confidence=confidence.reshape(batch, frames, 1, h, w),
         support=support.reshape(batch, frames, 1, h, w),
     )
+
+
+def fill(frames: Tensor, weight: Tensor) -> Tensor:
+    """Replaces pixels of little weight by the weighted mean of their surroundings (pull and push over a pyramid).
+
+    frames: [M, 3, H, W]; weight: [M, 1, H, W] in [0, 1]. Pixels of weight 1 stay as they are.
+    """
+    levels = [(frames * weight, weight)]
+    while min(weight.shape[-2:]) > 1:
+        frames, weight = (F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) for x in levels[-1])
+        levels.append((frames, weight))
+    coarse, mass = levels.pop()
+    filled = coarse / mass.clamp_min(FAINT)
+    for weighted, mass in reversed(levels):
+        around = F.interpolate(filled, size=mass.shape[-2:], mode="bilinear", align_corners=False)
+        share = mass / (mass + 0.1 * (1.0 - mass))
+        filled = around + share * (weighted / mass.clamp_min(FAINT) - around)
+    return filled
 
 
 def trace_back(displacement: Tensor, at: Tensor, aspect: float) -> Tensor:

@@ -1,6 +1,7 @@
 """The numbers that define a model package: every size is read from its `model.toml`, none has a default here.
 
-Owns the frozen configuration dataclasses and their validation. Never touches weights or tensors. Any thread.
+Owns the frozen configuration dataclasses and their validation. Never touches weights or
+tensors and imports no torch: a window without a model reads it too. Any thread.
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from inference.cache import CacheConfig
 from inference.errors import UserError
-from inference.motion_transformer import TransformerConfig
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,64 @@ class AutoencoderConfig:
     decoder_blocks: int
     decoder_quarter: int
     decoder_quarter_blocks: int
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Sizes of a `MotionTransformer`.
+
+    in_channels counts latent and control channels together; text_tokens rows of text_dim make a prompt
+    (padding is attended to, as in Wan); freq_dim is the width of the timestep's sinusoid;
+    patch is (1, height, width).
+    """
+
+    in_channels: int
+    out_channels: int
+    dim: int
+    heads: int
+    layers: int
+    ffn_dim: int
+    text_dim: int
+    text_tokens: int
+    freq_dim: int
+    patch: tuple[int, int, int]
+    eps: float
+    cross_attn_norm: bool
+    qk_norm: bool
+
+    def __post_init__(self) -> None:
+        if self.dim % (2 * self.heads) or self.freq_dim % 2 or self.patch[0] != 1:
+            raise ValueError(f"impossible transformer sizes: {self}")
+
+    @property
+    def head_dim(self) -> int:
+        return self.dim // self.heads
+
+
+@dataclass(frozen=True)
+class CacheConfig:
+    """Layout of a stream. The picture is latent 0, a chunk of one latent in every layout.
+
+    chunk: latents made at a time. sink: latents at the start that are kept for ever (1: the picture alone).
+    window: chunks remembered besides the sink; the paper's c3s1w1 is CacheConfig(chunk=3, sink=1, window=1).
+    """
+
+    chunk: int
+    sink: int
+    window: int
+
+    def __post_init__(self) -> None:
+        if self.chunk < 1 or self.sink < 0 or self.window < 0:
+            raise ValueError(f"impossible cache layout: {self}")
+
+    @property
+    def window_latents(self) -> int:
+        return self.window * self.chunk
+
+    @property
+    def first_slot(self) -> int:
+        """The time slot of the first latent of the chunk being made; also how many latents are cached."""
+        return self.sink + self.window_latents
 
 
 @dataclass(frozen=True)
@@ -49,6 +106,8 @@ class SamplerConfig:
     timesteps: tuple[float, ...]  # in (0, 1], falling; the first is 1
     prediction: str  # "residual": the clean latent over the carried one; "velocity": noise minus clean
     bridge_noise: float  # noise added to the carried latents at t = 1 where they are trusted; 1 = pure noise everywhere
+    spread_sure: float  # how far clean latents lie from the carried ones where these are trusted, and
+    spread_unsure: float  # where they are not: what the residual form expects before it looks
 
 
 @dataclass(frozen=True)

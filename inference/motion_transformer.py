@@ -19,41 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inference.cache import CacheConfig, CacheContext, KeyValues, SinkWindowCache
+from inference.cache import CacheContext, KeyValues, SinkWindowCache
+from inference.config import CacheConfig, TransformerConfig
 from inference.rotary import grid_turns, turn
 from kernels.sink_window_attention import sink_window_attention
-
-
-@dataclass(frozen=True)
-class TransformerConfig:
-    """Sizes of a `MotionTransformer`.
-
-    in_channels counts latent and control channels together; text_tokens rows of text_dim make a prompt
-    (padding is attended to, as in Wan); freq_dim is the width of the timestep's sinusoid;
-    patch is (1, height, width).
-    """
-
-    in_channels: int
-    out_channels: int
-    dim: int
-    heads: int
-    layers: int
-    ffn_dim: int
-    text_dim: int
-    text_tokens: int
-    freq_dim: int
-    patch: tuple[int, int, int]
-    eps: float
-    cross_attn_norm: bool
-    qk_norm: bool
-
-    def __post_init__(self) -> None:
-        if self.dim % (2 * self.heads) or self.freq_dim % 2 or self.patch[0] != 1:
-            raise ValueError(f"impossible transformer sizes: {self}")
-
-    @property
-    def head_dim(self) -> int:
-        return self.dim // self.heads
 
 
 class MotionTransformer(nn.Module):

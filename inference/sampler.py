@@ -21,8 +21,12 @@ def start(config: SamplerConfig, direction: Direction, noise: Tensor) -> Tensor:
     """x_1, where sampling begins; noise: [B, F, C, h, w]."""
     if direction.carried is None or direction.confidence is None:
         return noise
-    trust = direction.confidence
-    return trust * direction.carried + (1.0 - trust * (1.0 - config.bridge_noise)) * noise
+    return direction.confidence * direction.carried + noise_level(config, direction.confidence) * noise
+
+
+def noise_level(config: SamplerConfig, confidence: Tensor) -> Tensor:
+    """s(c): 1 where nothing is trusted, `bridge_noise` where all is."""
+    return 1.0 - confidence * (1.0 - config.bridge_noise)
 
 
 def between(clean: Tensor, begin: Tensor, t: Tensor | float) -> Tensor:
@@ -31,11 +35,20 @@ def between(clean: Tensor, begin: Tensor, t: Tensor | float) -> Tensor:
 
 
 def clean_from(config: SamplerConfig, output: Tensor, x: Tensor, t: Tensor | float, direction: Direction) -> Tensor:
-    """The transformer's output at x_t as an estimate of x_0."""
+    """The transformer's output at x_t as an estimate of x_0.
+
+    "residual": the output corrects what x_t says by itself. Were clean latents spread about the carried ones by
+    `spread`, the best guess from x_t = (1 - t) x_0 + t x_1 alone would be h + gain (x_t - E[x_t]); at t = 1 it is h.
+    """
     if config.prediction == "velocity":
         return x - t * output
     assert direction.carried is not None
-    return direction.carried + output
+    assert direction.confidence is not None
+    trust, carried = direction.confidence, direction.carried
+    spread = config.spread_unsure + trust * (config.spread_sure - config.spread_unsure)
+    signal, noise = spread * (1.0 - t), noise_level(config, trust) * t
+    gain = spread * signal / (signal.square() + noise.square())
+    return carried + gain * (x - (1.0 - t + t * trust) * carried) + output
 
 
 def fresh_noise(shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ class Stream:
         self._picture = self._tensor(picture)
         self._origin: dict[int, tuple[float, float]] = {}
         self._identity: dict[int, int] = {}
-        # Identities are drawn at random in training; a seed of its own keeps the sampler's noise independent of the tracks.
+        # As in training: random identities. A seed of their own keeps the sampler's noise independent of the tracks.
         self._identities = np.random.default_rng([seed, 1]).permutation(self.package.config.control.id_range).tolist()
         self._displacement: Tensor | None = None
         transformer = self.package.generator.transformer

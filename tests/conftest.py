@@ -23,11 +23,7 @@ NEVER_SKIPPED = tuple(Path(__file__).parent / folder for folder in ("gui", "rend
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport, path: Path) -> None:
     """A window or a picture that was not tested must not look like one that was."""
     is_expected_failure = hasattr(report, "wasxfail")
-    if (
-        report.skipped
-        and not is_expected_failure
-        and any(path.is_relative_to(folder) for folder in NEVER_SKIPPED)
-    ):
+    if report.skipped and not is_expected_failure and any(path.is_relative_to(folder) for folder in NEVER_SKIPPED):
         report.outcome = "failed"
         report.longrepr = f"tests that need a screen or OpenGL may not be skipped: {report.longrepr}"
 

@@ -71,9 +71,7 @@ def test_packages_are_light_to_import(room: str) -> None:
     """Other distributions own packages of these names: ours load nothing and claim no version."""
     tree = ast.parse((ROOT / room / "__init__.py").read_text(encoding="utf-8"))
     heavy = [name for name, _ in imported(ROOT / room / "__init__.py") if name in MAY_IMPORT_OUTSIDE]
-    assigned = {
-        name.id for name in ast.walk(tree) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
-    }
+    assigned = {name.id for name in ast.walk(tree) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
     assert not heavy
     assert "__version__" not in assigned
 

@@ -65,9 +65,7 @@ def test_qt_halves_match() -> None:
 def test_pyside_keeps_the_references_of_none_and_true() -> None:
     """In a process of its own: where the fault is present, that interpreter aborts."""
     environment = {"QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin"}
-    probe = subprocess.run(
-        [sys.executable, "-c", REFERENCE_PROBE], env=environment, capture_output=True, text=True
-    )
+    probe = subprocess.run([sys.executable, "-c", REFERENCE_PROBE], env=environment, capture_output=True, text=True)
     assert probe.returncode == 0, probe.stderr
 
 

@@ -54,9 +54,7 @@ def test_without_root_the_line_to_run_is_printed(
         prepare.install_system_packages(["xvfb", "libegl1"])
 
 
-def test_nothing_missing_runs_nothing(
-    prepare: ModuleType, debian: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_missing_runs_nothing(prepare: ModuleType, debian: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "root_prefix", lambda: pytest.fail("root was asked for"))
     prepare.install_system_packages(["xvfb"])
 
@@ -83,9 +81,7 @@ def test_source_of_torch(
     monkeypatch.setattr(prepare.platform, "system", lambda: "Linux")
     monkeypatch.setattr(prepare.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(prepare, "reachable", lambda url: index_answers)
-    monkeypatch.setattr(
-        prepare.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 0, report, "")
-    )
+    monkeypatch.setattr(prepare.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 0, report, ""))
     source, build = prepare.torch_source(["pip"], "torch==2.13.0", gpu)
     assert build == expected
     assert bool(source) == (index_answers and not gpu)

@@ -9,10 +9,15 @@ import tomli_w
 import torch
 
 from inference.autoencoder import Autoencoder
-from inference.cache import CacheConfig
-from inference.config import AutoencoderConfig, ControlConfig, ModelConfig, SamplerConfig
+from inference.config import (
+    AutoencoderConfig,
+    CacheConfig,
+    ControlConfig,
+    ModelConfig,
+    SamplerConfig,
+    TransformerConfig,
+)
 from inference.generator import Generator
-from inference.motion_transformer import TransformerConfig
 from inference.package import AUTOENCODER, DESCRIPTION, GENERATOR, TEXT_FOLDER, save_weights
 
 TEXT = Path(__file__).parent.parent / "assets" / "models" / TEXT_FOLDER
@@ -37,6 +42,8 @@ def tiny_config(*, chunk: int = 1, window: int = 2, carry: bool = True) -> Model
             timesteps=(1.0, 0.5),
             prediction="residual" if carry else "velocity",
             bridge_noise=0.5 if carry else 1.0,
+            spread_sure=0.3,
+            spread_unsure=0.8,
         ),
     )  # fmt: skip
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from inference.cache import CacheConfig, KeyValues, SinkWindowCache
+from inference.cache import KeyValues, SinkWindowCache
+from inference.config import CacheConfig
 from inference.motion_transformer import MotionTransformer
 from inference.rotary import _time_turns, axis_dims, grid_turns, turn
 from tests.inference.test_motion_transformer import SMALL, randomised

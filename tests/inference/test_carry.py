@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.carry import carry, trace_back
+from inference.carry import carry, fill, trace_back
 
 HEIGHT, WIDTH = 48, 64
 
@@ -52,6 +52,28 @@ def test_what_a_drag_uncovers_is_not_trusted():
     assert confidence[3, 2] < 0.2  # left behind
     assert confidence[3, 5] > 0.8  # carried
     assert confidence[0, 0] > 0.9  # far away
+
+
+def test_what_was_left_behind_is_filled_from_around_it():
+    """A white thing on black is dragged away: the place it stood on turns dark."""
+    picture = torch.full((1, 3, HEIGHT, WIDTH), -1.0)
+    picture[:, :, 18:30, 14:26] = 1.0
+    origin = torch.tensor([[20 / WIDTH, 24 / HEIGHT]]) + (grid_points(5, 5) - 0.5) * torch.tensor([0.19, 0.25])
+    xy = (origin + torch.tensor([0.5, 0.0]))[:, None]
+    carried = carry(picture, origin, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.14)
+    assert carried.frames[0, 0, :, 20:28, 16:24].mean() < -0.6
+    assert carried.frames[0, 0, :, 20:28, 48:56].mean() > 0.9
+
+
+def test_filling_keeps_what_has_full_weight():
+    frames, weight = torch.rand(2, 3, 19, 26), torch.ones(2, 1, 19, 26)
+    torch.testing.assert_close(fill(frames, weight), frames)
+    weight[:, :, 5:9, 5:9] = 0.0
+    filled = fill(frames, weight)
+    kept = weight.expand_as(frames) == 1
+    torch.testing.assert_close(filled[kept], frames[kept])
+    assert filled.min() >= frames.min() - 1e-5
+    assert filled.max() <= frames.max() + 1e-5
 
 
 def test_invisible_tracks_do_not_count():

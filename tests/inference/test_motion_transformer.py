@@ -7,9 +7,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import kernels
-from inference.cache import CacheConfig
 from inference.checkpoint_names import from_diffusers
-from inference.motion_transformer import MotionTransformer, TransformerConfig, transformer_flops
+from inference.config import CacheConfig, TransformerConfig
+from inference.motion_transformer import MotionTransformer, transformer_flops
 
 SMALL = TransformerConfig(
     in_channels=6,

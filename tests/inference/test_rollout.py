@@ -104,4 +104,24 @@ def test_velocity_and_residual_name_the_same_clean_latent():
     clean, begin = torch.randn(2, 1, 1, 4, H, W)
     x = sampler.between(clean, begin, 0.3)
     torch.testing.assert_close(sampler.clean_from(velocity, begin - clean, x, 0.3, given), clean)
-    torch.testing.assert_close(sampler.clean_from(residual, clean - given.carried, x, 0.3, given), clean)
+    nothing = torch.zeros_like(clean)
+    guess = sampler.clean_from(residual, nothing, x, 0.3, given)
+    torch.testing.assert_close(sampler.clean_from(residual, clean - guess, x, 0.3, given), clean)
+
+
+def test_residual_starts_from_the_best_guess_of_its_own_assumption():
+    """Against samples: among h + k (x_t - E[x_t]), no k beats the gain when clean latents are spread as assumed."""
+    config = tiny_config().sampler
+    g = torch.Generator().manual_seed(0)
+    trust, t, shape = 0.6, 0.4, (1, 1, 4, 200, 200)
+    carried = torch.randn(shape, generator=g)
+    given = Direction(torch.zeros(0), carried, torch.full((1, 1, 1, 200, 200), trust), None)
+    spread = config.spread_unsure + trust * (config.spread_sure - config.spread_unsure)
+    clean = carried + spread * torch.randn(shape, generator=g)
+    x = sampler.between(clean, sampler.start(config, given, torch.randn(shape, generator=g)), t)
+    guess = sampler.clean_from(config, torch.zeros(1), x, t, given)
+    error = (guess - clean).square().mean()
+    for k in (0.9, 1.1):
+        assert (carried + k * (guess - carried) - clean).square().mean() > error
+    at_noise = sampler.clean_from(config, torch.zeros(1), x, 1.0, given)
+    torch.testing.assert_close(at_noise, carried)

@@ -1,6 +1,7 @@
 """Causal training: it learns, through the inference code, and control is prepared without loss."""
 
 import numpy as np
+import pytest
 import torch
 
 from inference.autoencoder import Autoencoder
@@ -54,7 +55,7 @@ def test_it_learns_and_everything_that_directs_is_used():
 def test_a_fresh_model_answers_with_the_carried_picture():
     config, autoencoder, generator = parts()
     scores = evaluate(generator, autoencoder, config, [some_batch(1)])
-    assert scores["model_db"] == scores["carried_db"]
+    assert scores["model_db"] == pytest.approx(scores["carried_db"], abs=0.1)
 
 
 def test_noise_levels_are_the_samplers_own_or_any():

@@ -1,0 +1,146 @@
+"""What the mouse and the keys do to the points, with real X events, up to the engine and back to the screen."""
+
+import numpy as np
+
+from desktop.handles import DEFAULT_RADIUS
+from inference.engine import EngineState
+from tests.gui.conftest import Desk
+
+
+def bright_centre(screen: np.ndarray) -> np.ndarray:
+    """Where the white square is on the screen, in pixels (x, y)."""
+    rows, columns = np.nonzero((screen > 245).all(axis=2))
+    return np.array([columns.mean(), rows.mean()])
+
+
+def test_a_drag_moves_point_stream_and_screen(desk: Desk) -> None:
+    before = bright_centre(desk.screen())
+    desk.drag((0.2, 0.3), (0.24, 0.32), (0.28, 0.34), (0.32, 0.36), (0.36, 0.38))
+
+    (point,) = desk.window.points.points
+    assert np.allclose(point.xy, (0.36, 0.38), atol=0.004)
+    assert point.pinned
+
+    def consumed_the_end() -> bool:
+        return bool(desk.stream.consumed) and len(desk.stream.consumed[-1].ids) > 0
+
+    desk.wait(consumed_the_end)
+    desk.wait(lambda: np.allclose(desk.stream.consumed[-1].xy[-1, 12], (0.36, 0.38), atol=0.004))
+    path = np.concatenate([t.xy[:, 12] for t in desk.stream.consumed if len(t.ids) == 25])  # [T, 2]
+    assert np.allclose(path[0], (0.2, 0.3), atol=0.004)
+    assert len(np.unique(np.round(path[:, 0], 4))) > 3, "the way was lost, only its ends arrived"
+
+    width = desk.at(1.0, 0.0).x() - desk.at(0.0, 0.0).x()
+    expected = before + np.array([0.16 * width, 0.08 * width * 144 / 256])
+    desk.wait(lambda: np.abs(bright_centre(desk.screen()) - expected).max() < 6)
+
+
+def test_a_released_point_can_be_taken_again(desk: Desk) -> None:
+    point_id = desk.place(0.3, 0.3)
+    desk.drag((0.3, 0.3), (0.5, 0.5))
+    assert [point.id for point in desk.window.points.points] == [point_id]
+    assert np.allclose(desk.window.points.get(point_id).xy, (0.5, 0.5), atol=0.004)
+
+
+def test_right_click_pins_frees_and_pins_again(desk: Desk) -> None:
+    points = desk.window.points
+    desk.pointer.click(desk.at(0.6, 0.4), 3)
+    desk.wait(lambda: len(points.points) == 1 and points.points[0].pinned)
+    assert len(points.controls()) == 1
+
+    desk.pointer.click(desk.at(0.6, 0.4), 3)
+    desk.wait(lambda: not points.points[0].pinned)
+    assert points.controls() == (), "a free point still controls the picture"
+
+    desk.pointer.click(desk.at(0.6, 0.4), 3)
+    desk.wait(lambda: points.points[0].pinned)
+
+
+def test_a_pin_is_drawn_red(desk: Desk) -> None:
+    desk.pointer.click(desk.at(0.25, 0.25), 3)
+    desk.wait(lambda: len(desk.window.points.points) == 1)
+    desk.pointer.move(desk.at(0.8, 0.8))
+
+    def red_at_the_pin() -> bool:
+        place = desk.window.viewport.widget_position((0.25, 0.25))
+        red, green, blue = desk.screen()[round(place.y()), round(place.x())].astype(int)
+        return red > 180 and green < 110 and blue < 110
+
+    desk.wait(red_at_the_pin)
+
+
+def test_wheel_over_a_point_sizes_its_grid(desk: Desk) -> None:
+    point_id = desk.place(0.4, 0.4)
+    desk.pointer.click(desk.at(0.4, 0.4), 4)  # button 4 is a notch of the wheel, upwards
+    desk.wait(lambda: desk.window.points.get(point_id).radius > DEFAULT_RADIUS)
+    desk.pointer("click", "--repeat", 40, 5)
+    desk.wait(lambda: desk.window.points.get(point_id).radius < DEFAULT_RADIUS / 3)
+    desk.key("ctrl+z")
+    desk.wait(lambda: desk.window.points.get(point_id).radius == DEFAULT_RADIUS)
+
+
+def test_delete_removes_the_selected_point(desk: Desk) -> None:
+    first, second = desk.place(0.2, 0.2), desk.place(0.7, 0.7)
+    desk.pointer.click(desk.at(0.2, 0.2))
+    desk.wait(lambda: desk.window.points.selected == first and desk.window.points.held is None)
+    desk.key("Delete")
+    desk.wait(lambda: [point.id for point in desk.window.points.points] == [second])
+
+
+def test_escape_lets_go_of_selected_then_newest(desk: Desk) -> None:
+    first, second, third = desk.place(0.2, 0.2), desk.place(0.5, 0.5), desk.place(0.8, 0.8)
+    desk.pointer.click(desk.at(0.2, 0.2))
+    desk.wait(lambda: desk.window.points.selected == first and desk.window.points.held is None)
+    desk.key("Escape")
+    desk.wait(lambda: [point.id for point in desk.window.points.points] == [second, third])
+    desk.key("Escape")
+    desk.wait(lambda: [point.id for point in desk.window.points.points] == [second])
+
+
+def test_escape_in_a_drag_drops_the_point(desk: Desk) -> None:
+    desk.drag((0.3, 0.3), (0.4, 0.4), release=False)
+    desk.key("Escape")
+    desk.wait(lambda: desk.window.points.points == ())
+    desk.pointer.release()
+    desk.pointer.move(desk.at(0.6, 0.6))
+    desk.wait_for_frames()
+    assert desk.window.points.points == ()
+
+
+def test_undo_and_redo_of_placing_moving_removing(desk: Desk) -> None:
+    points = desk.window.points
+    point_id = desk.place(0.3, 0.3)
+    placed = points.get(point_id)
+    desk.drag((0.3, 0.3), (0.5, 0.4))
+    moved = points.get(point_id)
+    desk.key("Delete")
+    desk.wait(lambda: points.points == ())
+
+    desk.key("ctrl+z")
+    desk.wait(lambda: points.points == (moved,))
+    desk.key("ctrl+z")
+    desk.wait(lambda: points.points == (placed,))
+    desk.key("ctrl+z")
+    desk.wait(lambda: points.points == ())
+    desk.key("ctrl+shift+z", "ctrl+shift+z", "ctrl+shift+z")
+    desk.wait(lambda: points.points == () and not desk.window.editor.undo_stack.canRedo())
+    desk.key("ctrl+z")
+    desk.wait(lambda: points.points == (moved,))
+
+
+def test_restart_returns_points_to_their_origins(desk: Desk) -> None:
+    desk.drag((0.3, 0.3), (0.6, 0.6))
+    opened = len(desk.stream.opened)
+    desk.key("r")
+    desk.wait(lambda: np.allclose(desk.window.points.points[0].xy, (0.3, 0.3), atol=0.004))
+    desk.wait(lambda: len(desk.stream.opened) == opened + 1)
+    desk.wait_for_state(EngineState.RUNNING)
+    assert desk.window.points.points[0].pinned
+    desk.key("ctrl+z")
+    desk.wait(lambda: np.allclose(desk.window.points.points[0].xy, (0.6, 0.6), atol=0.004))
+
+
+def test_the_hint_leaves_with_the_first_drag(desk: Desk) -> None:
+    assert desk.window.viewport.line == "Grab something and drag it"
+    desk.drag((0.3, 0.3), (0.4, 0.4))
+    desk.wait(lambda: desk.window.viewport.line == "")
