@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -30,13 +31,18 @@ DEFAULT_PACKAGE = Path(__file__).resolve().parent.parent / "assets" / "models" /
 Buckets = tuple[tuple[int, int], ...]
 
 
-def open_package(path: Path) -> tuple[StreamLike, Buckets]:
-    """The stream of a model package and the picture sizes (width, height) it takes."""
-    from inference.package import (
-        ModelPackage,
-    )  # here, since torch takes seconds that a wrong argument need not cost
+def open_package(path: Path, threads: int | None = None) -> tuple[StreamLike, Buckets]:
+    """The stream of a model package and the picture sizes (width, height) it takes.
+
+    threads: of torch, from now on in this process; None is one a core, whatever OMP_NUM_THREADS says to the trainers.
+    """
+    # Here, since torch takes seconds that a wrong argument need not cost.
+    import torch
+
+    from inference.package import ModelPackage
     from inference.stream import Stream
 
+    torch.set_num_threads(threads or os.cpu_count() or 1)
     package = ModelPackage.load(path)
     return Stream(package), package.config.buckets
 

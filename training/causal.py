@@ -164,34 +164,35 @@ def certainty_weight(direction: Direction, unsure: float) -> Tensor | float:
 
 
 @torch.no_grad()
+def streamed(generator: Generator, config: ModelConfig, data: Directed) -> dict[str, Tensor]:
+    """Latents [1, 1 + F, C, h, w] of a clip: `model`, made chunk by chunk; `autoencoder`, the truth's; and
+    `carried`.
+    """
+    _, count, _, h, w = data.latents.shape
+    transformer, chunk = generator.transformer, config.cache.chunk
+    text, cache = transformer.encode_text(data.text), transformer.empty_cache(config.cache, 1, h, w)
+    rollout = Rollout(generator, config, text, cache, 0)
+    rollout.write_picture(data.latents[:, :1], data.picture)
+    made = [rollout.next_chunk(data.chunks.latents(i, i + chunk)) for i in range(0, count - 1, chunk)]
+    found = {"model": torch.cat([data.latents[:, :1], *made], dim=1), "autoencoder": data.latents}
+    if data.chunks.carried is not None:
+        found["carried"] = torch.cat([data.latents[:, :1], data.chunks.carried], dim=1)
+    return found
+
+
+@torch.no_grad()
 def evaluate(
     generator: Generator, autoencoder: Autoencoder, config: ModelConfig, held_out: list[dict[str, Tensor]]
 ) -> dict[str, float]:
-    """PSNR in dB of streamed held-out clips, of the carried picture through the autoencoder, and of the autoencoder
-    alone.
-    """
-    scores: dict[str, list[float]] = {"model": [], "carried": [], "autoencoder": [], "frozen": []}
-    transformer = generator.transformer
+    """Mean PSNR in dB over clips of what `streamed` gives, decoded, and of the frozen first frame."""
+    scores: dict[str, list[float]] = {}
     for batch in held_out:
-        data = Directed(autoencoder, config, batch)
-        _, count, _, h, w = data.latents.shape
-        rollout = Rollout(
-            generator,
-            config,
-            transformer.encode_text(data.text),
-            transformer.empty_cache(config.cache, 1, h, w),
-            0,
-        )
-        rollout.write_picture(data.latents[:, :1], data.picture)
-        made = [data.latents[:, :1]] + [rollout.next_chunk(data.chunks.latents(i, i + 1)) for i in range(count - 1)]
         truth = batch["video"][:, 1:]
-        candidates = {"model": torch.cat(made, dim=1), "autoencoder": data.latents}
-        if data.chunks.carried is not None:
-            candidates["carried"] = torch.cat([data.latents[:, :1], data.chunks.carried], dim=1)
-        for name, latents in candidates.items():
-            scores[name].append(psnr(autoencoder.decoder(latents)[0][:, 1:].flatten(1, 2), truth))
-        scores["frozen"].append(psnr(batch["video"][:, :1].expand_as(truth), truth))
-    return {f"{name}_db": round(float(np.mean(values)), 3) for name, values in scores.items() if values}
+        for name, latents in streamed(generator, config, Directed(autoencoder, config, batch)).items():
+            decoded = autoencoder.decoder(latents)[0][:, 1:].flatten(1, 2)
+            scores.setdefault(name, []).append(psnr(decoded, truth))
+        scores.setdefault("frozen", []).append(psnr(batch["video"][:, :1].expand_as(truth), truth))
+    return {f"{name}_db": round(float(np.mean(values)), 3) for name, values in scores.items()}
 
 
 def held_out_batches(config: ModelConfig, count: int) -> dict[str, list[dict[str, Tensor]]]:

@@ -1,0 +1,1 @@
+"""What is measured: each module a command that prints a table and ends in one JSON line."""

@@ -1,0 +1,230 @@
+"""The live stream as a person meets it: the real window, real X events, normal pacing.
+
+    python -m benchmarks.stream [--seconds 30] [--package assets/models/pocket]
+
+Without a display it starts an Xvfb of its own. Owns the measurement and its definitions:
+
+- `latency_*_ms`: from the sending of an X motion event to the swap of the first frame whose own track sample contains
+it,
+  which is the first with `sampled_s` at or after the moment the window took the event in. Events come at random phase.
+- `latency_first_frame_p50_ms`: to the swap of the first frame of the chunk that consumed the event: when the picture
+begins
+  to answer.
+- `capacity_fps`: frames made a second of engine time not spent waiting; `fps`: distinct model frames shown a second.
+- `peak_share`: the transformer's FLOPs by formula over the wall time in its stage, over the best of 20 products of
+1024 x
+  1024 matrices before the stream starts, with the same threads, in the number format the model runs in (`peak_dtype`).
+
+Prints a table, then one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch  # before PySide6: see desktop/__main__.py
+
+from benchmarks.peak import matmul_peak_flops
+from desktop.app import application, build_window, package_stream
+from desktop.main_window import MainWindow
+from desktop.resources import default_package, resource_path
+from inference.autoencoder import CELL, FRAMES
+from inference.config import ModelConfig, load_config
+from inference.engine import EngineState
+from inference.motion_transformer import transformer_flops
+from inference.picture import best_bucket, load_picture
+from inference.precision import fastest_dtype
+
+SETTLE_S = 4.0  # the pacer's estimates need about ten chunks
+EVENT_GAP_S = (0.12, 0.4)  # between pointer events: longer than the window needs for one, at random phase to the chunks
+DEADLINE_S = 120.0
+
+
+@dataclass
+class Record:
+    """What the run saw, in `time.monotonic` seconds: shown frames (index, sampled_s, swap_s); events taken in; events
+    sent.
+    """
+
+    shown: list[tuple[int, float, float]] = field(default_factory=list)
+    taken_s: list[float] = field(default_factory=list)
+    sent_s: list[float] = field(default_factory=list)
+
+
+def latencies_ms(record: Record, chunk: int) -> tuple[list[float], list[float]]:
+    """For each event: to the first frame that contains it, and to the first frame of that frame's chunk."""
+    sampled = [sampled_s for _, sampled_s, _ in record.shown]
+    swaps = {index: swap_s for index, _, swap_s in record.shown}
+    own, begin = [], []
+    for sent_s, taken_s in zip(record.sent_s, record.taken_s, strict=True):
+        place = bisect_left(sampled, taken_s)
+        if place == len(sampled):
+            continue
+        index, _, swap_s = record.shown[place]
+        own.append((swap_s - sent_s) * 1e3)
+        first = index - (index - 1) % chunk  # frame 0 is the picture
+        begin.append((swaps.get(first, swap_s) - sent_s) * 1e3)
+    return own, begin
+
+
+def flops_of_a_chunk(config: ModelConfig, size: tuple[int, int]) -> int:
+    """The transformer's evaluations for one chunk: every denoising step and the clean pass."""
+    patch, cache = config.transformer.patch, config.cache
+    tokens = (size[0] // CELL // patch[2]) * (size[1] // CELL // patch[1])
+    keys = (cache.sink + cache.window * cache.chunk + cache.chunk) * tokens
+    return (len(config.sampler.timesteps) + 1) * transformer_flops(config.transformer, cache.chunk * tokens, keys)
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+class Hand:
+    """Drags one point about the picture through `benchmarks.pointer`, in a process and a thread of its own."""
+
+    def __init__(self, window: MainWindow, record: Record, rng: np.random.Generator) -> None:
+        self._window, self._record, self._rng = window, record, rng
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.pointer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._seconds = 0.0
+
+    def drag(self, seconds: float) -> threading.Thread:
+        """Starts dragging for that long; the thread ends with the drag. Screen positions are read here, on the UI
+        thread.
+        """
+        viewport = self._window.viewport
+
+        def at(x: float, y: float) -> tuple[int, int]:
+            where = viewport.mapToGlobal(viewport.widget_position((x, y)).toPoint())
+            return where.x(), where.y()
+
+        corner, opposite = at(0.0, 0.0), at(1.0, 1.0)
+        thread = threading.Thread(target=self._run, args=(seconds, corner, opposite), daemon=True)
+        thread.start()
+        return thread
+
+    def _run(self, seconds: float, corner: tuple[int, int], opposite: tuple[int, int]) -> None:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        end_s, turn = time.monotonic() + seconds, 0.0
+
+        def send(line: str) -> None:
+            stdin.write(line + "\n")
+            stdin.flush()
+
+        def move() -> float:
+            x, y = 0.5 + 0.22 * np.cos(turn), 0.55 + 0.2 * np.sin(turn)
+            send(f"{corner[0] + x * (opposite[0] - corner[0]):.0f} {corner[1] + y * (opposite[1] - corner[1]):.0f}")
+            return float(stdout.readline().split()[2])
+
+        move()
+        send("down")
+        time.sleep(0.3)
+        while time.monotonic() < end_s:
+            turn += 0.35
+            self._record.sent_s.append(move())
+            time.sleep(self._rng.uniform(*EVENT_GAP_S))
+        send("up")
+        stdin.close()
+        self._process.wait()
+
+
+def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[str, object]:
+    """Runs the window for `seconds` of dragging; the picture is cropped to the bucket nearest its shape."""
+    torch.set_num_threads(threads)
+    config, dtype = load_config(package / "model.toml"), fastest_dtype()
+    peak = matmul_peak_flops(dtype)
+    app = application()
+    record = Record()
+    with tempfile.TemporaryDirectory() as data:
+        window = build_window(
+            package_stream(package, threads), buckets=config.buckets, data_dir=Path(data), package=package.name
+        )
+        window.viewport.frame_shown.connect(
+            lambda index, sampled_s, swap_s: record.shown.append((index, sampled_s, swap_s))
+        )
+        window.move(0, 0)
+        window.show()
+        window.open_picture(picture)
+
+        def live(until: float, condition: object = None) -> None:
+            while time.monotonic() < until and not (callable(condition) and condition()):
+                app.processEvents()
+                time.sleep(0.001)
+
+        live(time.monotonic() + DEADLINE_S, lambda: window.player.state is EngineState.RUNNING)
+        if window.player.state is not EngineState.RUNNING:
+            raise SystemExit(f"the stream did not start within {DEADLINE_S:.0f} s: state {window.player.state.value}")
+        live(time.monotonic() + SETTLE_S)
+        window.viewport.dragged.connect(lambda: record.taken_s.append(time.monotonic()))
+        record.shown.clear()
+        hand = Hand(window, record, np.random.default_rng(0)).drag(seconds)
+        live(time.monotonic() + seconds + 30.0, lambda: not hand.is_alive())
+        live(time.monotonic() + 1.0)  # the last event's frame
+        stats, memory_mb = window.player.engine.stats(), resident_mb()
+        window.close()
+        app.processEvents()
+    if len(record.sent_s) != len(record.taken_s):
+        raise SystemExit(f"{len(record.sent_s)} events were sent, {len(record.taken_s)} were taken in: nothing to pair")
+    chunk = config.cache.chunk * FRAMES
+    own, begin = latencies_ms(record, chunk)
+    swaps = np.array([swap_s for _, _, swap_s in record.shown])
+    transformer_s = stats.chunk_ms["transformer"] / 1e3
+    return {
+        "fps": round((len(swaps) - 1) / (swaps[-1] - swaps[0]), 2),
+        "capacity_fps": round(stats.capacity_fps, 2),
+        "latency_p50_ms": round(float(np.percentile(own, 50)), 1),
+        "latency_p95_ms": round(float(np.percentile(own, 95)), 1),
+        "latency_n": len(own),
+        "latency_first_frame_p50_ms": round(float(np.percentile(begin, 50)), 1),
+        "swap_interval_p95_ms": round(float(np.percentile(np.diff(swaps), 95)) * 1e3, 1),
+        "chunk_ms": {stage: round(ms, 1) for stage, ms in stats.chunk_ms.items()},
+        "peak_share": round(
+            flops_of_a_chunk(config, best_bucket(load_picture(picture), config.buckets)) / transformer_s / peak, 3
+        ),
+        "peak_gflops": round(peak / 1e9, 1),
+        "peak_dtype": str(dtype).removeprefix("torch."),
+        "rss_mb": round(memory_mb, 1),
+        "backend": "torch",
+        "threads": threads,
+        "slowed": stats.slowed,
+        "dropped": stats.dropped,
+        "seconds": seconds,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--package", type=Path, default=default_package())
+    parser.add_argument("--picture", type=Path, default=resource_path("assets", "pictures", "fire_engine.jpg"))
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        if shutil.which("xvfb-run") is None:
+            raise SystemExit("There is no display and no Xvfb: apt-get install xvfb xauth.")
+        screen = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24"]
+        os.execvp(screen[0], [*screen, sys.executable, "-m", "benchmarks.stream", *sys.argv[1:]])
+    found = measure(arguments.seconds, arguments.package, arguments.picture, arguments.threads)
+    for name, value in found.items():
+        print(f"{name:28} {value}")
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
