@@ -3,6 +3,7 @@ PYTHON ?= python3
 GPU ?=
 VENV := .venv$(if $(GPU),-gpu)
 PY := $(VENV)/bin/python
+POCKET := training/recipes/pocket
 PREPARE := setup/prepare.py requirements/run.txt requirements/lock.txt
 
 # One thread for torch unless told otherwise, and idle OpenMP threads that sleep: two cores are shared with the window.
@@ -24,7 +25,6 @@ setup: $(VENV)/.ready-test ## make .venv with everything run, lint and test need
 
 run: $(VENV)/.ready-run ## open the application; without a display, play the demo off-screen (GPU=1: CUDA build of torch)
 ifeq ($(DISPLAY)$(WAYLAND_DISPLAY),)
-	@echo "No display: neither DISPLAY nor WAYLAND_DISPLAY is set. Playing the recorded demo drag off-screen instead."
 	$(PY) -m desktop.demo
 else
 	$(PY) -m desktop
@@ -46,8 +46,11 @@ format: $(VENV)/.ready-test ## let ruff rewrite what it can
 	$(PY) -m ruff format .
 
 train-pocket: $(VENV)/.ready-train ## train the small model under runs/; goes on where it was stopped
-	$(PY) -m training.autoencoder --recipe training/recipes/pocket/autoencoder.toml
-	$(PY) -m training.causal --recipe training/recipes/pocket/causal.toml
+	$(PY) -m training.world.fetch
+	$(PY) -m training.autoencoder --recipe $(POCKET)/autoencoder.toml --run runs/autoencoder
+	$(PY) -m training.causal --recipe $(POCKET)/causal.toml --autoencoder runs/autoencoder --run runs/causal
+	$(PY) -m training.autoencoder --recipe $(POCKET)/decoder.toml --start runs/autoencoder --run runs/decoder
+	$(PY) -m training.export --recipe $(POCKET)/causal.toml --autoencoder runs/decoder --run runs/causal --package assets/models/pocket
 
 bench: $(VENV)/.ready-test ## frames a second, latency and memory with the real window open
 	$(PY) -m benchmarks.stream

@@ -53,6 +53,9 @@ class Crops:
         return {"video": torch.stack(crops)}
 
 
+WEIGHTS = "autoencoder.safetensors"  # in a run's folder, once it has finished or its time was up
+
+
 def any_style(rng: np.random.Generator) -> str:
     return "any"
 
@@ -162,6 +165,8 @@ def train(recipe: dict[str, Any], run: Run, *, minutes: float, threads: int, sta
         parameter_groups(model, recipe["optimiser"]["linear_share"]), weight_decay=0.0, betas=(0.9, 0.98)
     )
     step = run.resume(model, ema, optimiser)
+    if step >= recipe["optimiser"]["steps"] and (run.folder / WEIGHTS).exists():
+        return  # finished: measuring the latents anew would shift them under a transformer trained on them
     data = recipe["data"]
     size = ((data["width"], data["height"]),)
     stream = ClipStream(
@@ -231,14 +236,14 @@ def measure_latents(autoencoder: Autoencoder, videos: Iterable[Tensor]) -> None:
 
 def save_autoencoder(autoencoder: Autoencoder, folder: Path) -> None:
     (folder / "autoencoder.json").write_text(json.dumps(vars(autoencoder.config)), encoding="utf-8")
-    save_file(autoencoder.state_dict(), folder / "autoencoder.safetensors")
+    save_file(autoencoder.state_dict(), folder / WEIGHTS)
 
 
 def load_autoencoder(folder: Path) -> Autoencoder:
     """The frozen result of a finished (or timed out) training run."""
     config = AutoencoderConfig(**json.loads((folder / "autoencoder.json").read_text(encoding="utf-8")))
     autoencoder = Autoencoder(config)
-    load_weights(autoencoder, folder / "autoencoder.safetensors")
+    load_weights(autoencoder, folder / WEIGHTS)
     return autoencoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
 
 
@@ -246,7 +251,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--start", type=Path, help="keep this autoencoder's encoder and train its decoder on")
     parser.add_argument("--channels", type=int, help="in place of the recipe's, for comparisons")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import math
 import time
 import tomllib
 from pathlib import Path
@@ -271,7 +272,7 @@ def main() -> None:
         "--autoencoder", type=Path, required=True, help="run folder of training.autoencoder, or a package"
     )
     parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))

@@ -181,6 +181,27 @@ def test_without_display_or_gl_it_says_so(platform: str, display: str, tmp_path:
     assert "Traceback" not in done.stderr
 
 
+def test_the_process_ends_cleanly(tmp_path: Path, picture_file: Path) -> None:
+    """The viewport must not be deleted twice, nor before its container: both crash at the interpreter's end."""
+    program = """
+import sys
+from pathlib import Path
+from desktop.app import application, build_window
+from tests.fakes import FakeStream
+app = application()
+window = build_window(FakeStream, data_dir=Path(sys.argv[1]))
+window.show()
+window.open_picture(Path(sys.argv[2]))
+window.viewport.frame_shown.connect(lambda index, *_: index > 4 and window.close())
+sys.exit(app.exec())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "data"), str(picture_file)],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
 def test_render_loads_no_qt() -> None:
     program = """
 import contextlib, sys

@@ -1,0 +1,3 @@
+"""The Qt application: window, viewport, handles, pictures. Imports nothing by itself, so that `render`
+starts without Qt.
+"""

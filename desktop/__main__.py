@@ -1,0 +1,52 @@
+"""The command line `motionstream`: the application, or `motionstream render`, which imports no Qt.
+
+Owns the arguments and the order of the heavy imports. Main thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the process's exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["render"]:
+        return _render(words[1:])
+    options = _parser().parse_args(words)
+    # Before PySide6, once: on Windows the other order breaks the loading of torch's libraries (pytorch
+    # #166628). A frozen smoke build carries no torch; there the window opens and says that it cannot run a
+    # model.
+    with contextlib.suppress(ImportError):
+        import torch  # noqa: F401 - imported for its side effect, see above
+
+    from desktop import app, resources
+
+    return app.run(options.picture, options.package or resources.default_package(), options.seed, smoke=options.smoke)
+
+
+def _render(words: list[str]) -> int:
+    from inference import offline
+
+    return offline.main(words)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="motionstream",
+        description="A living picture: grab a point, drag it, and the video follows.",
+        epilog="`motionstream render --help`: make frames off-screen from a picture and a tracks file.",
+    )
+    parser.add_argument("picture", nargs="?", type=Path, help="a picture to open (default: the first starter picture)")
+    parser.add_argument("--package", type=Path, help="model package folder (default: the one that ships with it)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the noise (default: 0)")
+    parser.add_argument("--smoke", action="store_true", help="open the window, paint a picture, close it")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

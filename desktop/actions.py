@@ -1,0 +1,200 @@
+"""Everything a person can do, as one list: menus, toolbar, shortcuts and the cheat sheet are all made from
+it.
+
+Owns the list and the QActions made from it; what an action does lives with the window. UI thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenuBar, QToolBar, QWidget
+
+from desktop.icons import icon
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that an action's availability depends on."""
+
+    has_picture: bool  # a picture is on the screen
+    streaming: bool  # the engine has a stream that runs or is paused
+    paused: bool  # by the person
+    cropping: bool
+    croppable: bool  # there is a whole picture behind the crop
+    has_points: bool
+    has_selection: bool
+    dragging: bool
+    can_undo: bool
+    can_redo: bool
+
+
+def _always(_: Situation) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One action. `id` is also the name under which the window finds its handler.
+
+    shortcuts: the first is shown; all work. in_toolbar needs an icon.
+    """
+
+    id: str
+    menu: str
+    text: str
+    shortcuts: tuple[str, ...] = ()
+    icon: str = ""
+    in_toolbar: bool = False
+    tip: str = ""
+    enabled_when: Callable[[Situation], bool] = _always
+
+
+SPECS: tuple[ActionSpec, ...] = (
+    ActionSpec("open", "File", "Open picture…", ("Ctrl+O",), icon="open", in_toolbar=True),
+    ActionSpec("paste", "File", "Paste picture", ("Ctrl+V",)),
+    ActionSpec(
+        "crop",
+        "File",
+        "Adjust crop…",
+        ("C",),
+        icon="crop",
+        in_toolbar=True,
+        enabled_when=lambda s: s.croppable and not s.cropping and not s.dragging,
+    ),
+    ActionSpec("crop_use", "", "Use this crop", ("Return", "Enter"), enabled_when=lambda s: s.cropping),
+    ActionSpec("crop_cancel", "", "Keep the old crop", ("Esc",), enabled_when=lambda s: s.cropping),
+    ActionSpec("quit", "File", "Quit", ("Ctrl+Q",)),
+    ActionSpec(
+        "undo",
+        "Edit",
+        "Undo",
+        ("Ctrl+Z",),
+        icon="undo",
+        in_toolbar=True,
+        enabled_when=lambda s: s.can_undo and not s.dragging and not s.cropping,
+    ),
+    ActionSpec(
+        "redo",
+        "Edit",
+        "Redo",
+        ("Ctrl+Shift+Z", "Ctrl+Y"),
+        icon="redo",
+        in_toolbar=True,
+        enabled_when=lambda s: s.can_redo and not s.dragging and not s.cropping,
+    ),
+    ActionSpec(
+        "delete",
+        "Edit",
+        "Remove point",
+        ("Del", "Backspace"),
+        enabled_when=lambda s: s.has_selection and not s.dragging and not s.cropping,
+    ),
+    ActionSpec(
+        "let_go",
+        "Edit",
+        "Let go of point",
+        ("Esc",),
+        tip="the one in the hand, the selected, or the newest",
+        enabled_when=lambda s: s.has_points and not s.cropping,
+    ),
+    ActionSpec(
+        "let_go_all",
+        "Edit",
+        "Let go of everything",
+        ("Shift+Esc",),
+        enabled_when=lambda s: s.has_points and not s.dragging and not s.cropping,
+    ),
+    ActionSpec(
+        "pause",
+        "Play",
+        "Pause",
+        ("Space",),
+        icon="pause",
+        in_toolbar=True,
+        enabled_when=lambda s: s.streaming and not s.cropping,
+    ),
+    ActionSpec(
+        "restart",
+        "Play",
+        "Restart from the picture",
+        ("R",),
+        icon="restart",
+        in_toolbar=True,
+        enabled_when=lambda s: s.streaming and not s.cropping,
+    ),
+    ActionSpec(
+        "prompt",
+        "Play",
+        "Write a prompt",
+        ("P", "/"),
+        enabled_when=lambda s: s.has_picture and not s.cropping,
+    ),
+    ActionSpec("cheat_sheet", "Help", "Mouse and keys", ("F1", "?"), icon="help", in_toolbar=True),
+    ActionSpec("sessions", "Help", "Show sessions folder"),
+    ActionSpec("logs", "Help", "Show log folder"),
+    ActionSpec("about", "Help", "About MotionStream"),
+)
+
+# What the mouse does, for the cheat sheet; the keys come from SPECS.
+MOUSE: tuple[tuple[str, str], ...] = (
+    ("Left drag", "Take hold of the picture and move it; the point stays where it is let go"),
+    ("Left drag a point", "Take it up again"),
+    ("Right click", "Pin that place (red); on a pin: free it, and pin it again"),
+    ("Wheel on a point", "How much of the picture it holds"),
+)
+
+
+class Actions:
+    """The QActions of one window, by id."""
+
+    def __init__(self, window: QWidget, handlers: dict[str, Callable[[], None]]) -> None:
+        """Raises ValueError when actions and handlers do not match one to one."""
+        ids = {spec.id for spec in SPECS}
+        if ids != handlers.keys():
+            raise ValueError(f"actions and handlers differ: {sorted(ids ^ handlers.keys())}")
+        self._actions: dict[str, QAction] = {}
+        for spec in SPECS:
+            action = QAction(spec.text, window)
+            action.setObjectName(spec.id)
+            action.setShortcuts([QKeySequence(keys) for keys in spec.shortcuts])
+            if spec.icon:
+                action.setIcon(icon(spec.icon))
+            action.setToolTip(_tool_tip(spec))
+            action.setAutoRepeat(False)
+            action.triggered.connect(handlers[spec.id])
+            window.addAction(action)  # keeps the shortcut alive for actions in no menu
+            self._actions[spec.id] = action
+
+    def __getitem__(self, action_id: str) -> QAction:
+        return self._actions[action_id]
+
+    def fill_menus(self, bar: QMenuBar) -> None:
+        for menu_name in dict.fromkeys(spec.menu for spec in SPECS if spec.menu):
+            menu = bar.addMenu(menu_name)
+            menu.setObjectName(menu_name)
+            for spec in SPECS:
+                if spec.menu == menu_name:
+                    menu.addAction(self._actions[spec.id])
+
+    def fill_toolbar(self, bar: QToolBar, ids: Iterable[str]) -> None:
+        for action_id in ids:
+            bar.addAction(self._actions[action_id])
+
+    def refresh(self, situation: Situation) -> None:
+        """Enables what makes sense now; the pause action says what it would do."""
+        for spec in SPECS:
+            self._actions[spec.id].setEnabled(spec.enabled_when(situation))
+        pause = self._actions["pause"]
+        text = "Go on" if situation.paused else "Pause"
+        if pause.text() != text:
+            pause.setText(text)
+            pause.setToolTip(f"{text}  (Space)")
+            pause.setIcon(icon("play" if situation.paused else "pause"))
+
+
+def _tool_tip(spec: ActionSpec) -> str:
+    text = f"{spec.text}: {spec.tip}" if spec.tip else spec.text
+    return f"{text}  ({spec.shortcuts[0]})" if spec.shortcuts else text

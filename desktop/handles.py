@@ -1,0 +1,122 @@
+"""The points a person has put on the picture: what they are, which is held, selected or under the pointer.
+
+Owns the set of points and nothing of how it is edited (`desktop.edits`) or drawn (`desktop.viewport`). No
+Qt. UI thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inference.channels import Handle
+
+XY = tuple[float, float]
+
+# Half extent of a point's grid, in picture heights. The default puts each of the 5 x 5 tracks into a latent
+# cell of its own (8 pixels of 144), the density the model was trained on; the limits keep the grid visible
+# and inside the picture.
+DEFAULT_RADIUS = 16 / 144
+MIN_RADIUS = 4 / 144
+MAX_RADIUS = 48 / 144
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point on the picture, in normalised coordinates.
+
+    origin: where it took hold. pinned: it holds its place (drawn red); a free point is shown but controls
+    nothing.
+    """
+
+    id: int
+    origin: XY
+    xy: XY
+    pinned: bool
+    radius: float
+
+
+class HandleModel:
+    """The set of points, with who is held, selected and hovered. Listeners are called after every change."""
+
+    def __init__(self) -> None:
+        self._points: dict[int, Point] = {}
+        self._ids = itertools.count(1)
+        self._listeners: list[Callable[[], None]] = []
+        self.held: int | None = None
+        self.selected: int | None = None
+        self.hovered: int | None = None
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        self._listeners.append(listener)
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """All points, oldest first."""
+        return tuple(self._points.values())
+
+    def get(self, point_id: int) -> Point:
+        return self._points[point_id]
+
+    def new_point(self, xy: XY, *, pinned: bool, radius: float = DEFAULT_RADIUS) -> Point:
+        """A point with an id of its own, not yet in the set."""
+        return Point(id=next(self._ids), origin=xy, xy=xy, pinned=pinned, radius=radius)
+
+    def put(self, point: Point) -> None:
+        """Adds the point, or replaces the one with its id."""
+        self._points[point.id] = point
+        self._changed()
+
+    def discard(self, point_id: int) -> None:
+        """Removes the point and every mark on it."""
+        self._points.pop(point_id, None)
+        self.held = None if self.held == point_id else self.held
+        self.selected = None if self.selected == point_id else self.selected
+        self.hovered = None if self.hovered == point_id else self.hovered
+        self._changed()
+
+    def clear(self) -> None:
+        self._points.clear()
+        self.held = self.selected = self.hovered = None
+        self._changed()
+
+    def hold(self, point_id: int | None) -> None:
+        self.held = point_id
+        if point_id is not None:
+            self.selected = point_id
+        self._changed()
+
+    def select(self, point_id: int | None) -> None:
+        self.selected = point_id
+        self._changed()
+
+    def hover(self, point_id: int | None) -> None:
+        if point_id != self.hovered:
+            self.hovered = point_id
+            self._changed()
+
+    def nearest(self, xy: XY, size_px: tuple[float, float], reach_px: float) -> int | None:
+        """The point closest to `xy` on a picture shown `size_px` large, if it is within `reach_px`."""
+        width, height = size_px
+        best, best_distance = None, reach_px
+        for point in self._points.values():
+            distance = math.hypot((point.xy[0] - xy[0]) * width, (point.xy[1] - xy[1]) * height)
+            if distance <= best_distance:
+                best, best_distance = point.id, distance
+        return best
+
+    def controls(self) -> tuple[Handle, ...]:
+        """What the engine is told: every point that is held or pinned. Free points are unspecified, hence
+        absent.
+        """
+        return tuple(
+            Handle(id=p.id, xy=p.xy, pinned=p.pinned, held=p.id == self.held, radius=p.radius)
+            for p in self._points.values()
+            if p.pinned or p.id == self.held
+        )
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()

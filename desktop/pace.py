@@ -1,0 +1,39 @@
+"""When to repaint for the stream: on the moment a frame is due, and never for any other reason.
+
+Owns one single-shot timer; the due times are the engine's. No timer runs while no frame waits. UI thread.
+"""
+
+import math
+import time
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from inference.channels import FrameRing
+
+
+class FramePacer(QObject):
+    """Emits `frame_due(Frame)` at each waiting frame's time."""
+
+    frame_due = Signal(object)
+
+    def __init__(self, ring: FrameRing, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._ring = ring
+        self._timer = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self.wake)
+
+    def wake(self) -> None:
+        """New frames may wait: shows what is due and sleeps until the next."""
+        now_s = time.monotonic()
+        frame = self._ring.due(now_s)
+        if frame is not None:
+            self.frame_due.emit(frame)
+        next_s = self._ring.next_due_s
+        if next_s is None:
+            self._timer.stop()
+        else:
+            self._timer.start(max(0, math.ceil((next_s - now_s) * 1000.0)))
+
+    def stop(self) -> None:
+        """Shows nothing more until the next `wake`."""
+        self._timer.stop()

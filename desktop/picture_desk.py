@@ -1,0 +1,95 @@
+"""From "open this" to a picture at a bucket's size: decoding, the crop, and what to keep while another is
+chosen.
+
+Owns the loader, the crop being edited and the picture that is shown. Hands finished pictures on; never
+talks to the engine. UI thread.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QObject, Signal
+
+from desktop.crop import Bucket, Crop, CropPanel, best_crop, loses_much
+from desktop.pictures import Opened, PictureLoader, picture_file
+from inference.errors import UserError
+
+
+class PictureDesk(QObject):
+    """A person's own picture stops at the crop panel when its shape fits no bucket; bundled ones go
+    straight through.
+    """
+
+    accepted = Signal(object, object)  # Opened, uint8 [H, W, 3] at a bucket's size
+    cropping_changed = Signal(bool)
+    failed = Signal(object)  # UserError
+    noted = Signal(str)
+
+    def __init__(self, panel: CropPanel, buckets: tuple[Bucket, ...], pasted_folder: Path, parent: QObject) -> None:
+        super().__init__(parent)
+        self._panel = panel
+        self._buckets = buckets
+        self._pasted_folder = pasted_folder
+        self._current: tuple[Opened, Crop] | None = None
+        self._editing: Opened | None = None
+        self._loader = PictureLoader(self)
+        self._loader.loaded.connect(self._on_loaded)
+        self._loader.failed.connect(self.failed)
+        panel.used.connect(self._on_used)
+        panel.cancelled.connect(self.cancel)
+
+    @property
+    def cropping(self) -> bool:
+        return self._editing is not None
+
+    @property
+    def croppable(self) -> bool:
+        return self._current is not None
+
+    def open_path(self, path: Path, title: str = "", *, own: bool = True) -> None:
+        self._loader.request(path, title, own=own)
+
+    def open_mime(self, mime: QMimeData) -> None:
+        """A drop or the clipboard."""
+        try:
+            self.open_path(picture_file(mime, self._pasted_folder))
+        except UserError as error:
+            self.failed.emit(error)
+
+    def adjust(self) -> None:
+        """Opens the crop of the picture that is shown."""
+        if self._current is not None:
+            self._edit(*self._current)
+
+    def cancel(self) -> None:
+        """Closes the crop panel; the picture shown before stays."""
+        if self._editing is not None:
+            self._editing = None
+            self.cropping_changed.emit(False)
+
+    def stop(self) -> None:
+        self._loader.stop()
+
+    def _on_loaded(self, opened: Opened) -> None:
+        crop = best_crop(opened.picture, self._buckets)
+        if opened.own and loses_much(crop, opened.picture):
+            self._edit(opened, crop)
+        else:
+            self._accept(opened, crop)
+
+    def _edit(self, opened: Opened, crop: Crop) -> None:
+        self._editing = opened
+        self._panel.edit(opened.picture, crop)
+        self.cropping_changed.emit(True)
+
+    def _on_used(self, crop: Crop) -> None:
+        if self._editing is not None:
+            self._accept(self._editing, crop)
+
+    def _accept(self, opened: Opened, crop: Crop) -> None:
+        self._current = (opened, crop)
+        self.cancel()
+        self.accepted.emit(opened, crop.apply(opened.picture))
+        if opened.picture.note:
+            self.noted.emit(opened.picture.note)

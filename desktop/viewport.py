@@ -1,0 +1,287 @@
+"""The living picture: shows frames and the points over them, and turns the mouse into gestures on the
+picture.
+
+Owns the GL context's renderer and the pointer. Never decides what a gesture means (`desktop.edits`) nor
+when a frame is due (`desktop.pace`). Repaints on a new frame, and at most 60 times a second while the
+pointer or the overlay moves. UI thread; GL only inside Qt's paint calls or between `makeCurrent` and
+`doneCurrent`.
+
+It is a `QOpenGLWindow` in a window container and not a `QOpenGLWidget`, because Qt composes the latter with
+the rest of the window: on a machine that draws OpenGL in software that costs 29 ms of a core a frame at
+1280x800, against 1.5 ms, and the model needs that core. The price: widgets cannot lie over it, so the line
+over the picture is painted here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import moderngl
+import numpy as np
+from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QDropEvent, QFont, QFontMetricsF, QMouseEvent, QPainter, QWheelEvent
+from PySide6.QtOpenGL import QOpenGLWindow
+
+from desktop import theme
+from desktop.edits import TRAIL_FADE_S, PointEditor
+from desktop.handles import DEFAULT_RADIUS, XY, Point
+from desktop.pictures import may_hold_picture
+from inference.channels import Frame
+from render.overlay import Overlay, OverlayHandle
+from render.renderer import Renderer
+from render.viewport_map import PictureRect, letterbox, to_picture
+
+log = logging.getLogger(__name__)
+
+_OVERLAY_PERIOD_S = 1.0 / 60.0
+_REACH_PX = 18.0  # how near the pointer must come to a point to take it, in logical pixels
+_LINE_FONT_PX, _LINE_LIFT_PX = 14, 18
+_GL_UNPACK_ALIGNMENT = 0x0CF5
+_WHEEL_NOTCH = 120.0  # eighths of a degree, Qt's unit
+
+
+class Viewport(QOpenGLWindow):
+    """Shows frames letterboxed. `frame_shown(index, sampled_s, swap_s)` is emitted when a model frame
+    reached the screen: once a frame, after the buffer swap, in `time.monotonic()` seconds."""
+
+    frame_shown = Signal(int, float, float)
+    dropped = Signal(QMimeData)
+    dragged = Signal()  # a drag has moved a point for the first time
+
+    def __init__(self, editor: PointEditor) -> None:
+        super().__init__()
+        self._editor = editor
+        self._ctx: moderngl.Context | None = None
+        self._renderer: Renderer | None = None
+        self._image: np.ndarray | None = None  # uint8 [H, W, 4], the newest frame
+        self._image_is_new = False
+        self._frame: Frame | None = None  # painted or about to be, not yet reported as shown
+        self._swapping: Frame | None = None
+        self._hint_xy: XY | None = None
+        self._line = ""
+        self._last_paint_s = 0.0
+        self._repaint = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
+        self._repaint.timeout.connect(self.update)
+        self._trail_end = QTimer(self, singleShot=True, interval=round(TRAIL_FADE_S * 1000) + 20)
+        self._trail_end.timeout.connect(self.update)
+        self.frameSwapped.connect(self._on_swapped)
+        editor.model.subscribe(self._overlay_changed)
+
+    # ---- frames -----------------------------------------------------------------------------------
+
+    def show_frame(self, frame: Frame) -> None:
+        """A frame of the stream, shown with the next paint."""
+        self._frame = frame
+        self._set_image(frame.image)
+
+    def show_still(self, picture: np.ndarray) -> None:
+        """A picture that is no frame of a stream: uint8 [H, W, 3]."""
+        self._frame = None
+        self._set_image(np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)]))  # [H, W, 4]
+
+    @property
+    def has_picture(self) -> bool:
+        return self._image is not None
+
+    def _set_image(self, image: np.ndarray) -> None:
+        self._image = image
+        self._image_is_new = True
+        self.update()
+
+    # ---- GL ---------------------------------------------------------------------------------------
+
+    def initializeGL(self) -> None:
+        """Runs again whenever Qt makes a new context, for instance after a move to another screen."""
+        self._ctx = moderngl.create_context(require=330)
+        self._renderer = Renderer(self._ctx)
+        self._image_is_new = self._image is not None
+        self.context().aboutToBeDestroyed.connect(self._release_gl)
+        log.info("gl renderer=%s version=%s", self._ctx.info["GL_RENDERER"], self._ctx.version_code)
+
+    def _release_gl(self) -> None:
+        self.makeCurrent()
+        if self._renderer is not None:
+            self._renderer.release()
+            self._renderer = None
+            self._ctx = None
+        self.doneCurrent()
+
+    def paintGL(self) -> None:
+        if self._renderer is None or self._ctx is None:
+            return
+        if self._image_is_new and self._image is not None:
+            self._renderer.set_frame(self._image)
+            self._image_is_new = False
+        # Qt may draw into a framebuffer of its own, and another one after a resize: asked for at every paint.
+        target = self._ctx.detect_framebuffer(self.defaultFramebufferObject())
+        overlay = self._overlay() if self._image is not None else Overlay()
+        self._renderer.draw(target, self._size_px(), overlay, self.devicePixelRatio())
+        if self._line:
+            self._paint_line()
+        self._last_paint_s = time.monotonic()
+        if self._frame is not None:  # else: the same frame again, or a grab between paint and swap
+            self._swapping, self._frame = self._frame, None
+
+    def _on_swapped(self) -> None:
+        frame, self._swapping = self._swapping, None
+        if frame is not None:
+            self.frame_shown.emit(frame.index, frame.sampled_s, time.monotonic())
+
+    def _paint_line(self) -> None:
+        font = QFont()
+        font.setPixelSize(_LINE_FONT_PX)
+        metrics = QFontMetricsF(font)
+        box = QRectF(0, 0, metrics.horizontalAdvance(self._line) + 36, metrics.height() + 16)
+        if self._image is not None:
+            box.moveCenter(self.widget_position((0.5, 1.0)) - QPointF(0, box.height() / 2 + _LINE_LIFT_PX))
+        else:
+            box.moveCenter(QPointF(self.width() / 2, self.height() / 2))
+        # moderngl leaves rows packed without padding, which garbles the glyphs that Qt uploads.
+        self.context().functions().glPixelStorei(_GL_UNPACK_ALIGNMENT, 4)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(font)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(12, 14, 18, 215))
+        painter.drawRoundedRect(box, box.height() / 2, box.height() / 2)
+        painter.setPen(QColor(theme.TEXT))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self._line)
+        painter.end()
+
+    # ---- overlay ----------------------------------------------------------------------------------
+
+    @property
+    def line(self) -> str:
+        """The line over the picture, "" when there is none."""
+        return self._line
+
+    def say(self, line: str) -> None:
+        """Puts one quiet line over the picture; "" takes it away."""
+        if line != self._line:
+            self._line = line
+            self.update()
+
+    def set_hint(self, xy: XY | None) -> None:
+        """Marks a place worth grabbing, until the next call with None."""
+        self._hint_xy = xy
+        self.update()
+
+    def _overlay(self) -> Overlay:
+        now_s = time.monotonic()
+        handles = [self._overlay_handle(point, now_s) for point in self._editor.model.points]
+        if self._hint_xy is not None and not handles:
+            handles.append(OverlayHandle(self._hint_xy, DEFAULT_RADIUS, "hover"))
+        return Overlay(tuple(handles))
+
+    def _overlay_handle(self, point: Point, now_s: float) -> OverlayHandle:
+        model = self._editor.model
+        if point.id == model.held:
+            kind = "held"
+        elif point.pinned:
+            kind = "pin"
+        else:
+            kind = "hover" if point.id == model.hovered else "free"
+        trail = np.array(self._editor.trail_of(point.id, now_s), np.float32).reshape(-1, 2)  # [K, 2]
+        marked = kind != "held" and point.id in (model.selected, model.hovered)
+        return OverlayHandle(point.xy, point.radius, kind, trail, marked)
+
+    def _overlay_changed(self) -> None:
+        """Repaints soon: at once after a rest, at 60 Hz while things move."""
+        if self._repaint.isActive():
+            return
+        wait_s = self._last_paint_s + _OVERLAY_PERIOD_S - time.monotonic()
+        if wait_s <= 0.0:
+            self.update()
+        else:
+            self._repaint.start(max(1, round(wait_s * 1000.0)))
+
+    # ---- pointer ----------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        xy = self._picture_xy(event.position())
+        if xy is None:
+            return
+        hit = self._hit(xy)
+        inside = 0.0 <= xy[0] <= 1.0 and 0.0 <= xy[1] <= 1.0
+        if hit is None and not inside:
+            self._editor.model.select(None)
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self._editor.press(xy, hit)
+        elif event.button() == Qt.MouseButton.RightButton:
+            self._editor.toggle_pin(xy, hit)
+        self._show_cursor(xy)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        xy = self._picture_xy(event.position())
+        if xy is None:
+            return
+        if self._editor.dragging:
+            self._editor.drag(xy)
+            self.dragged.emit()
+        else:
+            self._editor.model.hover(self._hit(xy))
+        self._show_cursor(xy)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self._editor.dragging:
+            self._editor.release()
+            self._trail_end.start()
+            xy = self._picture_xy(event.position())
+            if xy is not None:
+                self._editor.model.hover(self._hit(xy))
+                self._show_cursor(xy)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self._editor.resize(event.angleDelta().y() / _WHEEL_NOTCH):
+            event.accept()
+        else:
+            event.ignore()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave and not self._editor.dragging:
+            self._editor.model.hover(None)
+        elif isinstance(event, QDropEvent):  # entering and moving included; the container hands them on to here
+            event.setAccepted(may_hold_picture(event.mimeData()))
+            if event.type() == QEvent.Type.Drop:
+                self.dropped.emit(event.mimeData())
+            return True
+        return super().event(event)
+
+    def _hit(self, xy: XY) -> int | None:
+        rect, ratio = self._rect(), self.devicePixelRatio()
+        return self._editor.model.nearest(xy, (rect.width / ratio, rect.height / ratio), _REACH_PX)
+
+    def _show_cursor(self, xy: XY) -> None:
+        if self._editor.dragging:
+            shape = Qt.CursorShape.ClosedHandCursor
+        elif self._editor.model.hovered is not None:
+            shape = Qt.CursorShape.OpenHandCursor
+        elif 0.0 <= xy[0] <= 1.0 and 0.0 <= xy[1] <= 1.0:
+            shape = Qt.CursorShape.CrossCursor
+        else:
+            shape = Qt.CursorShape.ArrowCursor
+        if self.cursor().shape() != shape:
+            self.setCursor(shape)
+
+    # ---- geometry ---------------------------------------------------------------------------------
+
+    def widget_position(self, xy: XY) -> QPointF:
+        """Where a picture position lies in this widget, in logical pixels."""
+        rect, ratio = self._rect(), self.devicePixelRatio()
+        return QPointF((rect.x + xy[0] * rect.width) / ratio, (rect.y + xy[1] * rect.height) / ratio)
+
+    def _picture_xy(self, position: QPointF) -> XY | None:
+        """A widget position on the picture, possibly outside of it; None while there is no picture."""
+        if self._image is None:
+            return None
+        ratio = self.devicePixelRatio()
+        return to_picture(self._rect(), position.x() * ratio, position.y() * ratio)
+
+    def _rect(self) -> PictureRect:
+        height, width = self._image.shape[:2] if self._image is not None else (1, 1)
+        return letterbox((width, height), self._size_px())
+
+    def _size_px(self) -> tuple[int, int]:
+        ratio = self.devicePixelRatio()
+        return round(self.width() * ratio), round(self.height() * ratio)
