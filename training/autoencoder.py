@@ -236,7 +236,7 @@ def measure_latents(autoencoder: Autoencoder, videos: Iterable[Tensor]) -> None:
 
 def save_autoencoder(autoencoder: Autoencoder, folder: Path) -> None:
     (folder / "autoencoder.json").write_text(json.dumps(vars(autoencoder.config)), encoding="utf-8")
-    save_file(autoencoder.state_dict(), folder / WEIGHTS)
+    save_file({name: tensor.contiguous() for name, tensor in autoencoder.state_dict().items()}, folder / WEIGHTS)
 
 
 def load_autoencoder(folder: Path) -> Autoencoder:

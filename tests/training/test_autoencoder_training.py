@@ -6,8 +6,17 @@ import pytest
 import torch
 
 from inference.autoencoder import BLOCK, Autoencoder, group_frames
-from tests.tiny import tiny_config
-from training.autoencoder import edge_energy, energy_loss, evaluate, measure_latents, parameter_groups, psnr
+from tests.tiny import random_weights, tiny_config
+from training.autoencoder import (
+    edge_energy,
+    energy_loss,
+    evaluate,
+    load_autoencoder,
+    measure_latents,
+    parameter_groups,
+    psnr,
+    save_autoencoder,
+)
 from training.checkpoint import Run, update_ema
 from training.components import start_from_components
 
@@ -98,6 +107,15 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
     steps(*again, range(2, 4))
     for name, value in whole[1].state_dict().items():
         torch.testing.assert_close(again[1].state_dict()[name], value, msg=name)
+
+
+def test_a_finished_autoencoder_comes_back_ready_to_train_its_decoder_on(tmp_path):
+    made = random_weights(Autoencoder(tiny_config().autoencoder)).to(memory_format=torch.channels_last)
+    save_autoencoder(made, tmp_path)
+    again = load_autoencoder(tmp_path)
+    for name, value in made.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value, msg=name)
+    save_autoencoder(again, tmp_path)  # loaded ones are laid out for speed: that must not hinder
 
 
 def test_a_fresh_run_starts_from_nothing(tmp_path):
