@@ -18,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["render"]:
         return _render(words[1:])
     options = _parser().parse_args(words)
+    import inference  # noqa: F401 - before torch: sets how OpenMP waits
+
     # Before PySide6, once: on Windows the other order breaks the loading of torch's libraries (pytorch
     # #166628). A frozen smoke build carries no torch; there the window opens and says that it cannot run a
     # model.

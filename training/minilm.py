@@ -97,7 +97,7 @@ def fetch(folder: Path) -> Path:
 
 def write_golden(model: Path, path: Path) -> None:
     """Token states of GOLDEN_PROMPTS from the fp32 checkpoint by `transformers`, in float16."""
-    from transformers import BertModel, BertTokenizerFast  # type: ignore[import-not-found]
+    from transformers import BertModel, BertTokenizerFast
 
     bert = BertModel.from_pretrained(model, add_pooling_layer=False).eval()
     tokenizer = BertTokenizerFast.from_pretrained(model)
