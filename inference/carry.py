@@ -1,18 +1,19 @@
 """The picture carried along the tracks: what the video would be if pixels simply went where the tracks go.
 
-Owns the dense displacement made of sparse tracks, the warp, and how far it can be trusted. Never learns anything. Runs
-on the caller's thread.
+Owns the dense displacement made of sparse tracks, the layer that moves, the warp, and how far it can be trusted. Never
+learns anything. Runs on the caller's thread.
 
 The paper hands the model identities only and lets it find the pixels (section 1). A small model trained for hours
 cannot; carrying the picture's own pixels along and encoding them (the design page carries latents, which cannot follow
 motion finer than a cell or within a latent's four frames) gives it a start that already moves.
 
-Where the warp cannot be trusted its pixels are mostly wrong (the thing that left is still there), so they are replaced
-by what lies around them, softly; making that sharp is the model's part. What it is told:
+The picture is taken as a moving layer over a still one. What belongs to the moving layer is what lies right at a track,
+and further out what looks alike: a thing that is grabbed comes along whole, its surroundings stay. Where neither layer
+can be right (a thing left, the source lies outside the picture) the pixels are replaced by what lies around them,
+softly; making that sharp is the model's part. What it is told:
 
-- `support`: is any track near, or is this cell merely assumed to stand still?
-- `confidence`: do the motion there and the motion of the place it came from agree? They do not where something left,
-  where something else arrived, and where the source lies outside the picture.
+- `support`: does a track speak for this cell, or is it merely assumed to stand still?
+- `confidence`: does what is shown agree with the motion of the place it came from?
 """
 
 from __future__ import annotations
@@ -25,15 +26,21 @@ from torch.nn import functional as F
 
 from inference.autoencoder import CELL
 
-AGREEMENT = 0.03  # picture heights: a disagreement of this much halves the confidence
+# In picture heights:
+AGREEMENT = 0.03  # a disagreement of this much halves the confidence
+SHARPNESS = 0.03  # closer than this, neighbouring tracks count alike
+NEAR = 0.08  # what lies this near to a track belongs to it whatever it looks like
+FIELD = 1.6  # of the reach: the displacement reaches further than the layer, so that the layer moves as one
+# Elsewhere:
+LIKENESS = 0.35  # a difference of colour in [-1, 1] that still looks alike
+FINE = CELL // 2  # pixels: the grid on which layers are weighed
 FAINT = 1e-6  # below this a weight counts for nothing
-SHARPNESS = 0.03  # picture heights: closer than this, neighbouring tracks count alike
 
 
 @dataclass(frozen=True)
 class Carried:
-    """Frames [B, T, 3, H, W]; displacement in picture heights (x, y), confidence and support on latent cells [B, T, .,
-    h, w].
+    """Frames [B, T, 3, H, W]; on latent cells [B, T, ., h, w]: displacement (x, y) in picture heights, confidence and
+    support in [0, 1].
     """
 
     frames: Tensor
@@ -42,72 +49,92 @@ class Carried:
     support: Tensor
 
 
-def cell_centres(height: int, width: int, device: torch.device) -> Tensor:
-    """Centres of the latent cells of a picture of that many pixels, normalised, [h*w, 2]."""
-    h, w = height // CELL, width // CELL
-    y = (torch.arange(h, device=device) + 0.5) / h
-    x = (torch.arange(w, device=device) + 0.5) / w
-    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)
+def carry(picture: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, reach: float) -> Carried:
+    """Moves the picture so that each visible track's origin comes to lie where the track is.
+
+    picture: float32 [B, 3, H, W] in [-1, 1]; origin: [B, N, 2]; xy: [B, T, N, 2]; visible: bool [B, T, N]; reach:
+    picture heights, how far a track takes along what looks alike.
+    """
+    batch, _, height, width = picture.shape
+    frames = xy.shape[1]
+    aspect = torch.tensor([width / height, 1.0], device=picture.device)
+    start = (origin * aspect)[:, None].expand(-1, frames, -1, -1).flatten(0, 1)  # [M = B*T, N, 2]
+    now = (xy * aspect).flatten(0, 1)
+    seen = visible.flatten(0, 1).to(picture.dtype)
+    moved = (now - start) * seen[..., None]
+
+    cells, fine = (height // CELL, width // CELL), (height // FINE, width // FINE)
+    centres = grid_centres(*cells, picture.device) * aspect
+    here, there = (
+        _resized(_plane(displacement_field(centres, points, moved, seen, FIELD * reach), *cells), fine)
+        for points in (now, start)
+    )  # [M, 2, h', w']: of what is shown at a place, and of what the picture has there
+    layer = moving_layer(picture, origin, visible.any(1), reach).repeat_interleave(frames, 0)  # [M, 1, h', w']
+
+    source = grid_centres(*fine, picture.device) * aspect - here.flatten(2).transpose(1, 2)  # [M, Q, 2]
+    back = F.grid_sample(
+        torch.cat([layer, there], dim=1), _grid(source, aspect, *fine), align_corners=False, padding_mode="border"
+    )
+    support = back[:, :1]
+    agreement = 1.0 / (1.0 + (here - back[:, 1:]).square().sum(1, keepdim=True) / AGREEMENT**2)
+    agreement = agreement * ((source > 0) & (source < aspect)).all(-1).view_as(agreement)
+    gone = there.square().sum(1, keepdim=True)
+    stayed = 1.0 - layer * gone / (gone + AGREEMENT**2)
+
+    moving = support * agreement.square().square()
+    still = (1.0 - support) * stayed.square().square()
+    shares = _resized(torch.cat([moving, still], dim=1), (height, width))
+    pixels = grid_centres(height, width, picture.device) * aspect
+    grid = _grid(pixels - _resized(here, (height, width)).flatten(2).transpose(1, 2), aspect, height, width)
+    unmoved = picture[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)  # [M, 3, H, W]
+    warped = F.grid_sample(unmoved, grid, align_corners=False, padding_mode="border")
+    weight = shares.sum(1, keepdim=True)
+    mixed = (shares[:, :1] * warped + shares[:, 1:] * unmoved) / weight.clamp_min(FAINT)
+
+    confidence = support * agreement + (1.0 - support) * stayed
+    return Carried(
+        frames=fill(mixed, weight.clamp_max(1.0)).unflatten(0, (batch, frames)),
+        displacement=_on_cells(here * (moving > still), batch),
+        confidence=_on_cells(confidence, batch),
+        support=_on_cells(support, batch),
+    )
 
 
-def displacement_field(
-    at: Tensor, points: Tensor, moved: Tensor, visible: Tensor, reach: float
-) -> tuple[Tensor, Tensor]:
+def displacement_field(at: Tensor, points: Tensor, moved: Tensor, visible: Tensor, reach: float) -> Tensor:
     """Inverse-distance weighting of the tracks' displacements, fading to stillness beyond `reach`.
 
     at: [Q, 2], points: [M, N, 2] where each track counts, moved: [M, N, 2] its displacement, visible: [M, N]; all in
-    picture heights. Returns the displacement [M, Q, 2] and the support [M, Q] in [0, 1].
+    picture heights. Returns [M, Q, 2].
     """
     if points.shape[1] == 0:
-        shape = (points.shape[0], at.shape[0])
-        return points.new_zeros(*shape, 2), points.new_zeros(shape)
-    square = torch.cdist(
-        at.expand(len(points), -1, -1), points, compute_mode="use_mm_for_euclid_dist"
-    ).square()  # [M, Q, N]
-    weight = (square + SHARPNESS**2).reciprocal_().square_() * visible[:, None]
+        return points.new_zeros(points.shape[0], at.shape[0], 2)
+    weight = (_square_distance(at, points) + SHARPNESS**2).reciprocal_().square_() * visible[:, None]  # [M, Q, N]
     columns = torch.cat([moved, torch.ones_like(moved[..., :1])], dim=-1)  # [M, N, 3]
     sums = weight @ columns  # [M, Q, 3]
     nearest = weight.amax(-1)  # 1 / (d^2 + sharpness^2)^2 of the nearest visible track, 0 without one
     # Squared once more, so that it falls with the eighth power: a soft border drags the surroundings along.
     closeness = (nearest * (reach**2 + SHARPNESS**2) ** 2).square()
-    support = closeness / (closeness + 1.0)
-    mean = sums[..., :2] / sums[..., 2:].clamp_min(1e-12)
-    return mean * support[..., None], support
+    return sums[..., :2] / sums[..., 2:].clamp_min(1e-12) * (closeness / (closeness + 1.0))[..., None]
 
 
-def carry(picture: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, reach: float) -> Carried:
-    """Warps `picture` [B, 3, H, W] backwards so that each track's origin [B, N, 2] lies at xy [B, T, N, 2] where
-    visible [B, T, N].
+def moving_layer(picture: Tensor, origin: Tensor, known: Tensor, reach: float) -> Tensor:
+    """How far each place of the picture belongs to some track, [B, 1, H / 4, W / 4] in [0, 1].
+
+    A track owns what lies near its origin, and within its reach what has the colour of its origin. known: [B, N].
     """
     batch, _, height, width = picture.shape
-    frames, h, w = xy.shape[1], height // CELL, width // CELL
+    h, w = height // FINE, width // FINE
+    if origin.shape[1] == 0:
+        return picture.new_zeros(batch, 1, h, w)
     aspect = torch.tensor([width / height, 1.0], device=picture.device)
-    centres = cell_centres(height, width, picture.device) * aspect  # [Q, 2] in picture heights
-    start = (origin * aspect)[:, None].expand(-1, frames, -1, -1).flatten(0, 1)  # [B*T, N, 2]
-    now = (xy * aspect).flatten(0, 1)
-    seen = visible.flatten(0, 1).to(picture.dtype)
-    moved = (now - start) * seen[..., None]
-
-    here, support = displacement_field(centres, now, moved, seen, reach)  # [B*T, Q, 2], [B*T, Q]
-    there, _ = displacement_field(centres, start, moved, seen, reach)
-    source = centres - here
-    there = F.grid_sample(_plane(there, h, w), _grid(source, aspect, h, w), align_corners=False, padding_mode="border")
-    error = (here - there.permute(0, 2, 3, 1).reshape(here.shape)).square().sum(-1)
-    inside = ((source > 0) & (source < aspect)).all(-1)
-    confidence = inside / (1.0 + error / AGREEMENT**2)
-
-    fine = F.interpolate(_plane(here, h, w), size=(height, width), mode="bilinear", align_corners=False)
-    pixels = _pixel_centres(height, width, picture.device) * aspect
-    grid = _grid(pixels - fine.permute(0, 2, 3, 1).reshape(len(fine), -1, 2), aspect, height, width)
-    repeated = picture[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)
-    warped = F.grid_sample(repeated, grid, align_corners=False, padding_mode="border")
-    trust = F.interpolate(confidence.reshape(-1, 1, h, w), size=(height, width), mode="bilinear", align_corners=False)
-    return Carried(
-        frames=fill(warped, trust.square().square()).unflatten(0, (batch, frames)),
-        displacement=_plane(here, h, w).unflatten(0, (batch, frames)),
-        confidence=confidence.reshape(batch, frames, 1, h, w),
-        support=support.reshape(batch, frames, 1, h, w),
-    )
+    small = F.avg_pool2d(picture, FINE)
+    colours = small.flatten(2).transpose(1, 2)  # [B, Q, 3]
+    own = F.grid_sample(small, (origin * 2.0 - 1.0)[:, None], align_corners=False, padding_mode="border")
+    distance = _square_distance(grid_centres(h, w, picture.device) * aspect, origin * aspect)  # [B, Q, N]
+    likeness = torch.cdist(colours, own[:, :, 0].transpose(1, 2)).square_().div_(-2.0 * LIKENESS**2).exp_()
+    near, within = (1.0 / (1.0 + (distance / r**2).square().square()) for r in (NEAR, reach))
+    owned = torch.maximum(near, within * likeness) * known[:, None]
+    return owned.amax(-1).view(batch, 1, h, w)
 
 
 def fill(frames: Tensor, weight: Tensor) -> Tensor:
@@ -116,37 +143,49 @@ def fill(frames: Tensor, weight: Tensor) -> Tensor:
     frames: [M, 3, H, W]; weight: [M, 1, H, W] in [0, 1]. Pixels of weight 1 stay as they are.
     """
     levels = [(frames * weight, weight)]
-    while min(weight.shape[-2:]) > 1:
+    while min(levels[-1][1].shape[-2:]) > 1:
         frames, weight = (F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) for x in levels[-1])
         levels.append((frames, weight))
     coarse, mass = levels.pop()
     filled = coarse / mass.clamp_min(FAINT)
     for weighted, mass in reversed(levels):
-        around = F.interpolate(filled, size=mass.shape[-2:], mode="bilinear", align_corners=False)
+        around = _resized(filled, mass.shape[-2:])
         share = mass / (mass + 0.1 * (1.0 - mass))
         filled = around + share * (weighted / mass.clamp_min(FAINT) - around)
     return filled
 
 
 def trace_back(displacement: Tensor, at: Tensor, aspect: float) -> Tensor:
-    """Where in the picture the content at `at` [N, 2] comes from, given the displacement [2, h, w] shown there;
-    normalised.
-    """
+    """Where in the picture the content at `at` [N, 2] comes from, given the displacement [2, h, w] shown there."""
     grid = (at * 2.0 - 1.0)[None, None]  # [1, 1, N, 2]
     moved = F.grid_sample(displacement[None], grid, align_corners=False, padding_mode="border")[0, :, 0].T  # [N, 2]
     return at - moved / torch.tensor([aspect, 1.0], device=at.device)
+
+
+def grid_centres(h: int, w: int, device: torch.device) -> Tensor:
+    """Centres of an h x w grid over the picture, normalised, [h*w, 2], row after row."""
+    y = (torch.arange(h, device=device) + 0.5) / h
+    x = (torch.arange(w, device=device) + 0.5) / w
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)
+
+
+def _square_distance(at: Tensor, points: Tensor) -> Tensor:
+    """[Q, 2] and [M, N, 2] to [M, Q, N]."""
+    return torch.cdist(at.expand(len(points), -1, -1), points, compute_mode="use_mm_for_euclid_dist").square_()
 
 
 def _plane(values: Tensor, h: int, w: int) -> Tensor:
     return values.unflatten(1, (h, w)).permute(0, 3, 1, 2)
 
 
+def _resized(plane: Tensor, size: tuple[int, ...]) -> Tensor:
+    return F.interpolate(plane, size=size, mode="bilinear", align_corners=False)
+
+
+def _on_cells(plane: Tensor, batch: int) -> Tensor:
+    return F.avg_pool2d(plane, CELL // FINE).unflatten(0, (batch, -1))
+
+
 def _grid(points: Tensor, aspect: Tensor, h: int, w: int) -> Tensor:
     """Points in picture heights [M, h*w, 2] as grid_sample wants them: (-1, -1) the top-left corner."""
     return (points / aspect * 2.0 - 1.0).unflatten(1, (h, w))
-
-
-def _pixel_centres(height: int, width: int, device: torch.device) -> Tensor:
-    y = (torch.arange(height, device=device) + 0.5) / height
-    x = (torch.arange(width, device=device) + 0.5) / width
-    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)

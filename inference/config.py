@@ -136,6 +136,8 @@ class ModelConfig:
             raise ValueError(f"sampler.timesteps must fall from 1 and stay above 0, not {steps}")
         if self.sampler.prediction not in ("residual", "velocity"):
             raise ValueError(f"sampler.prediction is {self.sampler.prediction!r}: neither 'residual' nor 'velocity'")
+        if not 0.0 < self.sampler.bridge_noise <= 1.0:
+            raise ValueError(f"sampler.bridge_noise is {self.sampler.bridge_noise}, not in (0, 1]")
         if self.sampler.prediction == "residual" and not self.control.carry:
             raise ValueError(
                 "sampler.prediction = 'residual' needs control.carry: it is a residual over the carried latents"
