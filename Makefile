@@ -4,7 +4,7 @@ GPU ?=
 VENV := .venv$(if $(GPU),-gpu)
 PY := $(VENV)/bin/python
 POCKET := training/recipes/pocket
-PREPARE := setup/prepare.py requirements/run.txt requirements/lock.txt
+PREPARE := setup/prepare.py $(wildcard requirements/*.txt)
 
 # One thread for torch unless told otherwise, and idle OpenMP threads that sleep: two cores are shared with the window.
 export OMP_NUM_THREADS ?= 1

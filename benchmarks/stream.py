@@ -30,11 +30,13 @@ import tempfile
 import threading
 import time
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch  # before PySide6: see desktop/__main__.py
+from PySide6.QtCore import QEventLoop, QTimer
 
 from benchmarks.peak import matmul_peak_flops
 from desktop.app import application, build_window, package_stream
@@ -44,12 +46,14 @@ from inference.autoencoder import CELL, FRAMES
 from inference.config import ModelConfig, load_config
 from inference.engine import EngineState
 from inference.motion_transformer import transformer_flops
+from inference.offline import available_cores
 from inference.picture import best_bucket, load_picture
 from inference.precision import fastest_dtype
 
 SETTLE_S = 4.0  # the pacer's estimates need about ten chunks
 EVENT_GAP_S = (0.12, 0.4)  # between pointer events: longer than the window needs for one, at random phase to the chunks
 DEADLINE_S = 120.0
+RSS_FIRST_S = 120.0  # by then all buffers exist: memory after that should not grow
 
 
 @dataclass
@@ -150,7 +154,7 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
     config, dtype = load_config(package / "model.toml"), fastest_dtype()
     peak = matmul_peak_flops(dtype)
     app = application()
-    record = Record()
+    record, early_mb = Record(), list[float]()
     with tempfile.TemporaryDirectory() as data:
         window = build_window(
             package_stream(package, threads), buckets=config.buckets, data_dir=Path(data), package=package.name
@@ -162,10 +166,11 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
         window.show()
         window.open_picture(picture)
 
-        def live(until: float, condition: object = None) -> None:
-            while time.monotonic() < until and not (callable(condition) and condition()):
-                app.processEvents()
-                time.sleep(0.001)
+        def live(until: float, condition: Callable[[], bool] = lambda: False) -> None:
+            loop, timer = QEventLoop(), QTimer(interval=50)
+            timer.timeout.connect(lambda: loop.quit() if time.monotonic() >= until or condition() else None)
+            timer.start()
+            loop.exec()
 
         live(time.monotonic() + DEADLINE_S, lambda: window.player.state is EngineState.RUNNING)
         if window.player.state is not EngineState.RUNNING:
@@ -173,6 +178,7 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
         live(time.monotonic() + SETTLE_S)
         window.viewport.dragged.connect(lambda: record.taken_s.append(time.monotonic()))
         record.shown.clear()
+        QTimer.singleShot(int(RSS_FIRST_S * 1e3), lambda: early_mb.append(resident_mb()))
         hand = Hand(window, record, np.random.default_rng(0)).drag(seconds)
         live(time.monotonic() + seconds + 30.0, lambda: not hand.is_alive())
         live(time.monotonic() + 1.0)  # the last event's frame
@@ -200,6 +206,7 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
         "peak_gflops": round(peak / 1e9, 1),
         "peak_dtype": str(dtype).removeprefix("torch."),
         "rss_mb": round(memory_mb, 1),
+        "rss_mb_after_2_min": round(early_mb[0], 1) if early_mb else None,
         "backend": "torch",
         "threads": threads,
         "slowed": stats.slowed,
@@ -213,7 +220,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--package", type=Path, default=default_package())
     parser.add_argument("--picture", type=Path, default=resource_path("assets", "pictures", "fire_engine.jpg"))
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=available_cores())
     arguments = parser.parse_args()
     if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         if shutil.which("xvfb-run") is None:

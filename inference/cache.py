@@ -79,14 +79,26 @@ class SinkWindowCache:
     def context(self) -> CacheContext:
         return CacheContext(self.k, self.v, self.mask, self.config.first_slot)
 
+    def empty_context(self) -> CacheContext:
+        """The context of a cache with nothing in it: what the first latent sees, whenever it is written."""
+        mask = torch.zeros_like(self.mask)
+        mask[..., self._tokens(0, self.config.first_slot)] = -torch.inf
+        return CacheContext(self.k, self.v, mask, self.config.first_slot)
+
     def reset(self) -> None:
         """Forget everything, keeping the buffers."""
         self.sunk = self.seen = 0
         self._mask_empty_slots()
 
-    def reopen_sink(self) -> None:
-        """The next commit writes the sink again, from its start; the window stays."""
-        self.sunk = 0
+    @torch.no_grad()
+    def rewrite_sink(self, new: KeyValues) -> None:
+        """Put the sink's first latents in place again, or for the first time; all others stay."""
+        k, v, latents = self._stacked(new)
+        sink = self._tokens(0, latents)
+        self.k[..., sink, :] = move_in_time(k, -self.config.first_slot)
+        self.v[..., sink, :] = v
+        self.sunk = max(self.sunk, latents)
+        self._mask_empty_slots()
 
     @torch.no_grad()
     def commit(self, new: KeyValues) -> None:

@@ -69,7 +69,7 @@ def carry(picture: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, reach: f
         _resized(_plane(displacement_field(centres, points, moved, seen, FIELD * reach), *cells), fine)
         for points in (now, start)
     )  # [M, 2, h', w']: of what is shown at a place, and of what the picture has there
-    layer = moving_layer(picture, origin, visible.any(1), reach).repeat_interleave(frames, 0)  # [M, 1, h', w']
+    layer = moving_layer(picture, origin, visible, reach).flatten(0, 1)  # [M, 1, h', w']
 
     source = grid_centres(*fine, picture.device) * aspect - here.flatten(2).transpose(1, 2)  # [M, Q, 2]
     back = F.grid_sample(
@@ -117,15 +117,15 @@ def displacement_field(at: Tensor, points: Tensor, moved: Tensor, visible: Tenso
     return sums[..., :2] / sums[..., 2:].clamp_min(1e-12) * (closeness / (closeness + 1.0))[..., None]
 
 
-def moving_layer(picture: Tensor, origin: Tensor, known: Tensor, reach: float) -> Tensor:
-    """How far each place of the picture belongs to some track, [B, 1, H / 4, W / 4] in [0, 1].
+def moving_layer(picture: Tensor, origin: Tensor, visible: Tensor, reach: float) -> Tensor:
+    """How far each place of the picture belongs to some visible track, [B, T, 1, H / 4, W / 4] in [0, 1].
 
-    A track owns what lies near its origin, and within its reach what has the colour of its origin. known: [B, N].
+    A track owns what lies near its origin, and within its reach what has the colour of its origin.
     """
     batch, _, height, width = picture.shape
     h, w = height // FINE, width // FINE
     if origin.shape[1] == 0:
-        return picture.new_zeros(batch, 1, h, w)
+        return picture.new_zeros(batch, visible.shape[1], 1, h, w)
     aspect = torch.tensor([width / height, 1.0], device=picture.device)
     small = F.avg_pool2d(picture, FINE)
     colours = small.flatten(2).transpose(1, 2)  # [B, Q, 3]
@@ -133,8 +133,8 @@ def moving_layer(picture: Tensor, origin: Tensor, known: Tensor, reach: float) -
     distance = _square_distance(grid_centres(h, w, picture.device) * aspect, origin * aspect)  # [B, Q, N]
     likeness = torch.cdist(colours, own[:, :, 0].transpose(1, 2)).square_().div_(-2.0 * LIKENESS**2).exp_()
     near, within = (1.0 / (1.0 + (distance / r**2).square().square()) for r in (NEAR, reach))
-    owned = torch.maximum(near, within * likeness) * known[:, None]
-    return owned.amax(-1).view(batch, 1, h, w)
+    owned = torch.maximum(near, within * likeness)[:, None] * visible[:, :, None]  # [B, T, Q, N]
+    return owned.amax(-1).view(batch, -1, 1, h, w)
 
 
 def fill(frames: Tensor, weight: Tensor) -> Tensor:

@@ -142,10 +142,12 @@ class ModelConfig:
             raise ValueError(
                 "sampler.prediction = 'residual' needs control.carry: it is a residual over the carried latents"
             )
-        step = 8 * self.transformer.patch[1]
+        if min(self.sampler.spread_sure, self.sampler.spread_unsure) <= 0.0:
+            raise ValueError("sampler.spread_sure and spread_unsure must be above 0")
+        _, down, across = self.transformer.patch
         for width, height in self.buckets:
-            if width % step or height % step:
-                raise ValueError(f"bucket {width}x{height} is not a multiple of {step} pixels")
+            if width % (8 * across) or height % (8 * down):
+                raise ValueError(f"bucket {width}x{height} does not divide into patches of latent cells of 8 pixels")
 
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from inference.autoencoder import FRAMES, Encoder, group_frames
+from inference.autoencoder import CELL, FRAMES, Encoder, group_frames
 from inference.carry import Carried, carry
 from inference.config import ControlConfig, ModelConfig
 from inference.motion_transformer import MotionTransformer
@@ -72,7 +72,7 @@ def direct(
     T, N, ...]; ids: [B, N]. Also returns the carried frames, where the model takes them.
     """
     height, width = picture.shape[-2:]
-    h, w = height // 8, width // 8
+    h, w = height // CELL, width // CELL
     # Positions need float32 whatever the weights are: bfloat16 knows a 256th of the picture at best.
     dtype = encoder.linear.weight.dtype
     canvas = track_canvas(xy, visible, ids, h, w, config.id_dim).to(dtype)
@@ -91,7 +91,7 @@ def direct_picture(
     trusted.
     """
     height, width = picture.shape[-2:]
-    h, w = height // 8, width // 8
+    h, w = height // CELL, width // CELL
     dtype = encoder.linear.weight.dtype
     latent = encoder(group_frames(picture[:, None]).to(dtype))
     xy, seen = (x[:, None].expand(-1, FRAMES, *x.shape[1:]) for x in (origin, visible))

@@ -31,6 +31,11 @@ DEFAULT_PACKAGE = Path(__file__).resolve().parent.parent / "assets" / "models" /
 Buckets = tuple[tuple[int, int], ...]
 
 
+def available_cores() -> int:
+    """The cores this process may use: fewer than the machine's in a container or under taskset."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def open_package(path: Path, threads: int | None = None) -> tuple[StreamLike, Buckets]:
     """The stream of a model package and the picture sizes (width, height) it takes.
 
@@ -42,7 +47,7 @@ def open_package(path: Path, threads: int | None = None) -> tuple[StreamLike, Bu
     from inference.package import ModelPackage
     from inference.stream import Stream
 
-    torch.set_num_threads(threads or os.cpu_count() or 1)
+    torch.set_num_threads(threads or available_cores())
     package = ModelPackage.load(path)
     return Stream(package), package.config.buckets
 

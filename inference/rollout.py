@@ -1,7 +1,7 @@
 """The core: latents in, latents out, one chunk after another, through the sink-and-window cache.
 
-Owns the order of evaluations and the cache. No decoder, no threads, no clock. The live stream and the self-forcing
-trainer drive this very class: batched, and differentiable when gradients are enabled. Runs on the caller's thread.
+Owns the order of evaluations and the cache. No decoder, no threads, no clock. The live stream drives this class, causal
+training its `evaluate` and cache: batched, and differentiable when gradients are enabled. Runs on the caller's thread.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from inference import sampler
-from inference.cache import KeyValues, SinkWindowCache
+from inference.autoencoder import FRAMES
+from inference.cache import CacheContext, KeyValues, SinkWindowCache
 from inference.config import ModelConfig
 from inference.generator import Direction, Generator
 
@@ -31,11 +32,14 @@ class Rollout:
         self._noise = torch.Generator().manual_seed(seed)
 
     def write_picture(self, latent: Tensor, direction: Direction) -> None:
-        """Latent 0, [B, 1, C, h, w], becomes the sink. Called again, it replaces the sink and leaves the window as it
-        is.
+        """Latent 0, [B, 1, C, h, w], becomes the sink's first, seeing nothing but itself. Called again, it replaces
+        that and nothing else.
         """
-        self.cache.reopen_sink()
-        self._commit(self.evaluate(latent, 0.0, direction)[1])
+        new = self.evaluate(latent, 0.0, direction, self.cache.empty_context())[1]
+        if torch.is_grad_enabled():
+            self.cache = self.cache.committed(new.detach())
+        else:
+            self.cache.rewrite_sink(new)
 
     def next_chunk(self, direction: Direction) -> Tensor:
         """Makes the next chunk of clean latents [B, chunk, C, h, w] and takes it into the cache."""
@@ -49,7 +53,7 @@ class Rollout:
         """
         settings = self.config.sampler
         batch, frames, _, h, w = direction.canvas.shape
-        shape = (batch, frames // 4, self.config.autoencoder.channels, h, w)
+        shape = (batch, frames // FRAMES, self.config.autoencoder.channels, h, w)
         clean = torch.zeros(shape)
         for step, t in enumerate(settings.timesteps):
             begin = sampler.start(settings, direction, sampler.fresh_noise(shape, self._noise, direction.canvas))
@@ -57,11 +61,13 @@ class Rollout:
             clean = sampler.clean_from(settings, self.evaluate(x, t, direction)[0], x, t, direction)
         return clean
 
-    def evaluate(self, x: Tensor, t: float | Tensor, direction: Direction) -> tuple[Tensor, KeyValues]:
-        """One evaluation of the transformer at noise level t in [0, 1] over what the cache holds."""
+    def evaluate(
+        self, x: Tensor, t: float | Tensor, direction: Direction, context: CacheContext | None = None
+    ) -> tuple[Tensor, KeyValues]:
+        """One evaluation of the transformer at noise level t in [0, 1] over `context`, or what the cache holds."""
         times = torch.as_tensor(t, dtype=torch.float32, device=x.device).expand(x.shape[0]) * TIMESTEP_SCALE
         control = self.generator.control(direction)
-        return self.generator.transformer(x, times, control, self.text, self.cache.context())
+        return self.generator.transformer(x, times, control, self.text, context or self.cache.context())
 
     def _commit(self, new: KeyValues) -> None:
         if torch.is_grad_enabled():

@@ -78,6 +78,7 @@ class Stream:
         appear.
         """
         self._opened()
+        tracks = self._budgeted(tracks)
         for n in np.flatnonzero(tracks.visible[0]).tolist():
             self._settle(int(tracks.ids[n]), (float(tracks.xy[0, n, 0]), float(tracks.xy[0, n, 1])))
         self._write_picture()
@@ -179,11 +180,15 @@ class Stream:
         return origin.to(self._picture), ids.to(self._picture.device)
 
     def _budgeted(self, tracks: Tracks) -> Tracks:
-        """At most `max_tracks` points, evenly taken by their place in the set."""
-        count, most = tracks.ids.size, self.package.config.control.max_tracks
-        if count <= most:
+        """At most `max_tracks` points: those that were taken before stay, others are taken evenly over the set."""
+        most = self.package.config.control.max_tracks
+        if tracks.ids.size <= most:
             return tracks
-        keep = np.linspace(0, count - 1, most).astype(np.int64)
+        known = np.array([int(i) in self._origin for i in tracks.ids])
+        new = np.flatnonzero(~known)
+        room = max(0, most - int(known.sum()))
+        chosen = new[np.linspace(0, new.size - 1, min(room, new.size)).astype(np.int64)]
+        keep = np.sort(np.concatenate([np.flatnonzero(known), chosen]))
         return Tracks(tracks.xy[:, keep], tracks.visible[:, keep], tracks.ids[keep])
 
     def _decode(self, latents: Tensor, state: DecoderState | None) -> tuple[np.ndarray, DecoderState]:

@@ -36,7 +36,7 @@ from training.autoencoder import learning_rate, load_autoencoder, psnr
 from training.checkpoint import Run, update_ema
 from training.clips import ClipStream, clip_loader, video_tensor
 from training.world import Clip, load_library, make_clip
-from training.world.control import sample_control
+from training.world.control import IDS, sample_control
 
 MINILM = Path("assets/models") / TEXT_FOLDER
 STYLES = {"hand": 0.45, "objects": 0.15, "camera": 0.2, "both": 0.2}
@@ -216,6 +216,8 @@ def train(recipe: dict[str, Any], autoencoder: Autoencoder, run: Run, *, minutes
     torch.manual_seed(int(time.time()))
     table = recipe["model"] | {"autoencoder": vars(autoencoder.config)}
     config = parse(ModelConfig, table, "model")
+    if config.cache.chunk != 1 or config.control.id_range < IDS:
+        raise SystemExit("causal training makes chunks of one latent, and clips carry identities up to 4096")
     generator = Generator(config)
     ema = copy.deepcopy(generator).requires_grad_(False)
     optimiser = torch.optim.AdamW(

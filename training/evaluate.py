@@ -4,7 +4,7 @@ Owns what is printed and the contact sheet. Never trains. One process.
 
     python -m training.evaluate --package assets/models/pocket --clips 8 --sheet docs/figures/pocket.png
 
-Each clip has 17 frames at 256x144 and is streamed chunk by chunk, under dense control (300 to 576 points) and under a
+Each clip has 17 frames at 256x144 and is streamed chunk by chunk, under dense control (300 to 400 points) and under a
 hand's (a 5x5 grid on one or two things). PSNR in dB, of `model`; `carried`, the picture carried along the tracks,
 through the autoencoder; `autoencoder`, the truth through the autoencoder, the ceiling; `frozen`, the first frame. Ends
 in one JSON line.

@@ -81,7 +81,21 @@ def test_rewriting_the_picture_leaves_the_window():
         tokens, kept = rolling.cache.latent_tokens, rolling.cache.k.clone()
         rolling.write_picture(torch.randn(1, 1, 4, H, W), direction(config, 1, 7))
     assert torch.equal(rolling.cache.k[..., tokens:, :], kept[..., tokens:, :])
+    assert (rolling.cache.sunk, rolling.cache.seen) == (1, 2)
     assert not torch.allclose(rolling.cache.k[..., :tokens, :], kept[..., :tokens, :])
+
+
+def test_a_picture_written_again_is_written_as_at_the_start():
+    config = tiny_config()
+    latent, given = torch.randn(1, 1, 4, H, W), direction(config, 1, 7)
+    with torch.no_grad():
+        fresh, running = rollout(config), rollout(config)
+        fresh.write_picture(latent, given)
+        run(running, config, 4)
+        running.write_picture(latent, given)
+    tokens = fresh.cache.latent_tokens
+    torch.testing.assert_close(running.cache.k[..., :tokens, :], fresh.cache.k[..., :tokens, :])
+    torch.testing.assert_close(running.cache.v[..., :tokens, :], fresh.cache.v[..., :tokens, :])
 
 
 def test_bridge_starts_at_the_carried_picture_where_it_is_trusted():

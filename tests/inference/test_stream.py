@@ -115,6 +115,20 @@ def test_more_points_than_the_budget_are_thinned(package):
     assert sum(stream.origin(i) is not None for i in range(500)) == package.config.control.max_tracks
 
 
+def test_points_within_the_budget_stay_within_it(package):
+    """Anchoring more points than the model takes is no error, and those that were taken keep their places."""
+    rng = np.random.default_rng(2)
+    xy = np.repeat(rng.random((1, 5000, 2), np.float32), 5, 0)
+    tracks = Tracks(xy, np.ones((5, 5000), bool), np.arange(5000, dtype=np.int64))
+    stream = Stream(package)
+    stream.open(PICTURE)
+    stream.anchor(tracks[:1])
+    taken = {i: stream.origin(i) for i in range(5000) if stream.origin(i)}
+    stream.advance(tracks[1:])
+    assert len(taken) == package.config.control.max_tracks
+    assert {i: stream.origin(i) for i in range(5000) if stream.origin(i)} == taken
+
+
 def test_nothing_needs_gradients(package):
     stream = Stream(package)
     with torch.enable_grad():

@@ -15,7 +15,7 @@ import numpy as np
 
 from inference.errors import UserError
 from training.world.names import code_points, plain_name
-from training.world.photographs import PACKAGE, laid_around
+from training.world.photographs import PACKAGE, STARTERS, laid_around
 from training.world.sources import EMOJI, PANORAMAS, cache_root, panorama_folder
 
 SPLITS = ("train", "held")
@@ -23,7 +23,7 @@ SPLITS = ("train", "held")
 _PLACE_NAMES = {
     "apartment": "lebombo", "bridge": "adams_place_bridge", "city": "potsdamer_platz", "dawn": "kiara_1_dawn",
     "forest": "forest_slope", "hall": "dancing_hall", "lobby": "st_fagans_interior", "night": "dikhololo_night",
-    "park": "rooitou_park", "studio": "studio_small_03", "sunset": "venice_sunset", "warehouse": "empty_warehouse_01",
+    "park": "rooitou_park", "studio": "studio_small_03", "warehouse": "empty_warehouse_01",
 }  # fmt: skip
 
 
@@ -126,7 +126,8 @@ def _places(folder: Path) -> list[Entry]:
         name = jpg.stem.removesuffix("_1k")
         found[name] = Entry(name, jpg)
     for jpg in sorted((folder.parent / PACKAGE).glob("*.jpg")):
-        found[jpg.stem] = Entry(jpg.stem, jpg)
+        if jpg.stem.replace(" ", "_") not in STARTERS:
+            found[jpg.stem] = Entry(jpg.stem, jpg)
     return [found[name] for name in sorted(found)]
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from inference.errors import UserError
 
 PACKAGE = "lomiri-wallpapers-16.04"
+STARTERS = ("aitzgorri", "seeding", "Picture_0B", "friends")  # shipped as starter pictures: never trained on
 MEGABYTES = 15.8
 _ALLOWED = re.compile(r"CC0-1\.0|CC-BY-\d\.\d|public-domain")  # in full: CC-BY-SA does not match
 _SIDE = 1536  # the longer one that is kept
@@ -47,11 +48,11 @@ def allowed(copyright_text: str) -> tuple[Credit, ...]:
 def fetch_photographs(root: Path) -> int:
     """Downloads the package, keeps what is allowed as JPEG beside CREDITS.txt; how many there are."""
     folder = root / PACKAGE
-    if not folder.is_dir():
+    if not any(folder.glob("*.jpg")):
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root) as scratch:
             kept = _unpack(Path(scratch))
-            kept.rename(folder)
+            shutil.copytree(kept, folder, dirs_exist_ok=True)
     return len(list(folder.glob("*.jpg")))
 
 
