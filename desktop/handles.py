@@ -16,8 +16,8 @@ from inference.channels import Handle
 XY = tuple[float, float]
 
 # Half extent of a point's grid, in picture heights. The default puts each of the 5 x 5 tracks into a latent
-# cell of its own (8 pixels of 144), the density the model was trained on; the limits keep the grid visible
-# and inside the picture.
+# cell of its own (8 pixels of 144), within the 0.03 to 0.12 that the model was trained on; a larger grid takes more
+# of a large thing along. The limits keep it visible and inside the picture.
 DEFAULT_RADIUS = 16 / 144
 MIN_RADIUS = 4 / 144
 MAX_RADIUS = 48 / 144
