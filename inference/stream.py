@@ -193,7 +193,7 @@ class Stream:
 
     def _decode(self, latents: Tensor, state: DecoderState | None) -> tuple[np.ndarray, DecoderState]:
         video, after = self.package.autoencoder.decoder(latents, state)
-        rgb = video[0].flatten(0, 1).clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)  # [T, 3, H, W]
+        rgb = video[0].flatten(0, 1).float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)  # [T, 3, H, W]
         rgba = torch.full((len(rgb), 4, *rgb.shape[2:]), 255, dtype=torch.uint8, device=rgb.device)
         rgba[:, :3] = rgb
         return rgba.permute(0, 2, 3, 1).contiguous().cpu().numpy(), after

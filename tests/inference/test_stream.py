@@ -129,6 +129,16 @@ def test_points_within_the_budget_stay_within_it(package):
     assert {i: stream.origin(i) for i in range(5000) if stream.origin(i)} == taken
 
 
+def test_both_number_formats_show_the_same_picture(tmp_path, monkeypatch):
+    """bfloat16 where the processor has it: positions stay in float32, frames agree to a few levels."""
+    folder, frames = write_package(tmp_path), {}
+    for dtype in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr("inference.package.fastest_dtype", lambda device, dtype=dtype: dtype)
+        frames[dtype] = played(ModelPackage.load(folder)).astype(np.int16)
+    difference = np.abs(frames[torch.float32] - frames[torch.bfloat16])
+    assert 0 < difference.mean() < 4
+
+
 def test_nothing_needs_gradients(package):
     stream = Stream(package)
     with torch.enable_grad():
