@@ -27,8 +27,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inference.autoencoder import CELL, Autoencoder, group_frames
-from inference.config import AutoencoderConfig, parse
-from inference.package import load_weights
+from inference.config import AutoencoderConfig, load_config, parse
+from inference.package import AUTOENCODER, DESCRIPTION, load_weights
 from inference.precision import fastest_dtype
 from training.checkpoint import Run, update_ema
 from training.clips import ClipStream, clip_loader, video_tensor
@@ -51,9 +51,6 @@ class Crops:
             left = int(rng.integers(0, (width - self.crop) // CELL + 1)) * CELL
             crops.append(video_tensor(clip.frames[:, top : top + self.crop, left : left + self.crop]))
         return {"video": torch.stack(crops)}
-
-
-WEIGHTS = "autoencoder.safetensors"  # in a run's folder, once it has finished or its time was up
 
 
 def any_style(rng: np.random.Generator) -> str:
@@ -165,7 +162,7 @@ def train(recipe: dict[str, Any], run: Run, *, minutes: float, threads: int, sta
         parameter_groups(model, recipe["optimiser"]["linear_share"]), weight_decay=0.0, betas=(0.9, 0.98)
     )
     step = run.resume(model, ema, optimiser)
-    if step >= recipe["optimiser"]["steps"] and (run.folder / WEIGHTS).exists():
+    if step >= recipe["optimiser"]["steps"] and (run.folder / AUTOENCODER).exists():
         return  # finished: measuring the latents anew would shift them under a transformer trained on them
     data = recipe["data"]
     size = ((data["width"], data["height"]),)
@@ -236,14 +233,17 @@ def measure_latents(autoencoder: Autoencoder, videos: Iterable[Tensor]) -> None:
 
 def save_autoencoder(autoencoder: Autoencoder, folder: Path) -> None:
     (folder / "autoencoder.json").write_text(json.dumps(vars(autoencoder.config)), encoding="utf-8")
-    save_file({name: tensor.contiguous() for name, tensor in autoencoder.state_dict().items()}, folder / WEIGHTS)
+    save_file({name: tensor.contiguous() for name, tensor in autoencoder.state_dict().items()}, folder / AUTOENCODER)
 
 
 def load_autoencoder(folder: Path) -> Autoencoder:
-    """The frozen result of a finished (or timed out) training run."""
-    config = AutoencoderConfig(**json.loads((folder / "autoencoder.json").read_text(encoding="utf-8")))
+    """The frozen result of a finished (or timed out) training run, or the autoencoder of a model package."""
+    if (folder / DESCRIPTION).exists():
+        config = load_config(folder / DESCRIPTION).autoencoder
+    else:
+        config = AutoencoderConfig(**json.loads((folder / "autoencoder.json").read_text(encoding="utf-8")))
     autoencoder = Autoencoder(config)
-    load_weights(autoencoder, folder / WEIGHTS)
+    load_weights(autoencoder, folder / AUTOENCODER)
     return autoencoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
 
 

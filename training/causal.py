@@ -28,7 +28,7 @@ from inference import sampler
 from inference.autoencoder import Autoencoder, group_frames
 from inference.config import ModelConfig, parse
 from inference.generator import Direction, Generator, direct, direct_picture
-from inference.package import TEXT_FOLDER
+from inference.package import GENERATOR, TEXT_FOLDER, load_weights
 from inference.rollout import Rollout
 from inference.text import TextEncoder
 from inference.tracks import Tracks
@@ -211,7 +211,16 @@ def held_out_batches(config: ModelConfig, count: int) -> dict[str, list[dict[str
     return found
 
 
-def train(recipe: dict[str, Any], autoencoder: Autoencoder, run: Run, *, minutes: float, threads: int) -> None:
+def train(
+    recipe: dict[str, Any],
+    autoencoder: Autoencoder,
+    run: Run,
+    *,
+    minutes: float,
+    threads: int,
+    start: Path | None = None,
+) -> None:
+    """start: a package whose weights a fresh run begins with."""
     torch.set_num_threads(threads)
     torch.manual_seed(int(time.time()))
     table = recipe["model"] | {"autoencoder": vars(autoencoder.config)}
@@ -219,6 +228,8 @@ def train(recipe: dict[str, Any], autoencoder: Autoencoder, run: Run, *, minutes
     if config.cache.chunk != 1 or config.control.id_range < IDS:
         raise SystemExit("causal training makes chunks of one latent, and clips carry identities up to 4096")
     generator = Generator(config)
+    if start is not None:
+        load_weights(generator, start / GENERATOR)
     ema = copy.deepcopy(generator).requires_grad_(False)
     optimiser = torch.optim.AdamW(
         generator.parameters(), weight_decay=recipe["optimiser"]["weight_decay"], betas=(0.9, 0.98)
@@ -273,13 +284,15 @@ def main() -> None:
     parser.add_argument(
         "--autoencoder", type=Path, required=True, help="run folder of training.autoencoder, or a package"
     )
+    parser.add_argument("--start", type=Path, help="a package to begin with the weights of")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))
     autoencoder = load_autoencoder(arguments.autoencoder)
-    train(recipe, autoencoder, Run(arguments.run), minutes=arguments.minutes, threads=arguments.threads)
+    limits = {"minutes": arguments.minutes, "threads": arguments.threads}
+    train(recipe, autoencoder, Run(arguments.run), start=arguments.start, **limits)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from inference.autoencoder import BLOCK, Autoencoder, group_frames
-from tests.tiny import random_weights, tiny_config
+from tests.tiny import random_weights, tiny_config, write_package
 from training.autoencoder import (
     edge_energy,
     energy_loss,
@@ -116,6 +116,15 @@ def test_a_finished_autoencoder_comes_back_ready_to_train_its_decoder_on(tmp_pat
     for name, value in made.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value, msg=name)
     save_autoencoder(again, tmp_path)  # loaded ones are laid out for speed: that must not hinder
+
+
+def test_training_can_go_on_from_a_package(tmp_path):
+    package = write_package(tmp_path)
+    loaded = load_autoencoder(package)
+    assert loaded.config == tiny_config().autoencoder
+    torch.testing.assert_close(
+        loaded.state_dict(), random_weights(Autoencoder(loaded.config)).state_dict(), atol=2e-3, rtol=0.01
+    )
 
 
 def test_a_fresh_run_starts_from_nothing(tmp_path):
