@@ -108,14 +108,16 @@ def _render_to_files(options: argparse.Namespace, open_package: Callable[[Path],
         options.frames.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(options.frames, error) from error
-    made = render(stream, pixels, track_file, options.prompt, options.seed)
+    prompt = track_file.prompt if options.prompt is None else options.prompt
+    seed = track_file.seed if options.seed is None else options.seed
+    made = render(stream, pixels, track_file, prompt, seed)
     if options.video is None:
         count = _write_frames(made, options.frames, None)
     else:
         comment = json.dumps(
             {
-                "prompt": options.prompt,
-                "seed": options.seed,
+                "prompt": prompt,
+                "seed": seed,
                 "package": options.package.name,
                 "tracks": options.tracks.name,
             }
@@ -157,8 +159,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tracks", type=Path, required=True, help="a tracks file (.npz) or a session (.ndjson)")
     parser.add_argument("--frames", type=Path, required=True, help="folder for 000000.png, 000001.png, ...")
     parser.add_argument("--video", type=Path, help="also write this .mp4")
-    parser.add_argument("--prompt", default="", help="what moves, in words")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--prompt", help="what moves, in words (default: a session's own, or none)")
+    parser.add_argument("--seed", type=int, help="of the noise (default: a session's own, or 0)")
     parser.add_argument("--package", type=Path, default=DEFAULT_PACKAGE, help="model package folder")
     return parser
 

@@ -114,14 +114,14 @@ def session_to_tracks(path: str | Path) -> TrackFile:
     path = Path(path)
     header, events, notes = _read(path)
     chunks: list[Tracks] = []
-    later_prompts = 0
+    later_prompts, under = 0, header  # what the last run began under
     for number, event in enumerate(events, start=2):
         try:
             match event["event"]:
                 case "chunk":
                     chunks.append(_chunk_of(event))
                 case "restart":
-                    chunks, later_prompts = [], 0
+                    chunks, later_prompts, under = [], 0, event
                     notes = [note for note in notes if note != _RESTARTED] + [_RESTARTED]
                 case "prompt":
                     later_prompts += 1
@@ -129,7 +129,8 @@ def session_to_tracks(path: str | Path) -> TrackFile:
             raise _damaged(path, number) from error
     if later_prompts:
         notes.append("The prompt changed on the way, which a tracks file cannot hold.")
-    return TrackFile(_joined(chunks), float(header["fps"]), " ".join(notes))
+    prompt, seed = str(under.get("prompt", "")), int(under.get("seed", 0))
+    return TrackFile(_joined(chunks), float(header["fps"]), " ".join(notes), prompt, seed)
 
 
 _RESTARTED = "The session was restarted; only the last run is used."

@@ -106,11 +106,13 @@ class Tracks:
 @dataclass(frozen=True)
 class TrackFile:
     """What a tracks file holds. Row 0 of the tracks is the picture itself. note: what was mended, "" when
-    nothing."""
+    nothing. prompt, seed: what a session ran under; a plain tracks file says neither."""
 
     tracks: Tracks
     fps: float
     note: str = ""
+    prompt: str = ""
+    seed: int = 0
 
 
 def load_tracks(path: str | Path) -> TrackFile:

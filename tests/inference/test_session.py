@@ -82,6 +82,19 @@ def test_a_restart_begins_anew_and_is_noted(tmp_path: Path) -> None:
     assert "prompt changed" in replay.note
 
 
+def test_a_replay_knows_what_the_last_run_began_under(tmp_path: Path) -> None:
+    log = SessionLog(tmp_path, "pocket")
+    log.open(PICTURE, "a toy", 5, 24.0)
+    path = log.path
+    assert path is not None
+    log.chunk(1, chunk([64], 0.25))
+    assert (session_to_tracks(path).prompt, session_to_tracks(path).seed) == ("a toy", 5)
+    log.restart("it flies", 7)
+    log.chunk(1, chunk([64], 0.5))
+    log.close()
+    assert (session_to_tracks(path).prompt, session_to_tracks(path).seed) == ("it flies", 7)
+
+
 def test_two_pictures_within_a_second_have_two_files(tmp_path: Path) -> None:
     log = SessionLog(tmp_path)
     paths = set()
