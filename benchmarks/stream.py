@@ -103,7 +103,8 @@ def flops_of_a_chunk(config: ModelConfig, size: tuple[int, int]) -> int:
     patch, cache = config.transformer.patch, config.cache
     tokens = (size[0] // CELL // patch[2]) * (size[1] // CELL // patch[1])
     keys = (cache.sink + cache.window * cache.chunk + cache.chunk) * tokens
-    return (len(config.sampler.timesteps) + 1) * transformer_flops(config.transformer, cache.chunk * tokens, keys)
+    evaluations = len(config.sampler.timesteps) + config.sampler.clean_pass
+    return evaluations * transformer_flops(config.transformer, cache.chunk * tokens, keys)
 
 
 def resident_mb() -> float:

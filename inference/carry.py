@@ -1,14 +1,15 @@
 """The picture carried along the tracks: what the video would be if pixels simply went where the tracks go.
 
-Owns the dense displacement made of sparse tracks, the layer that moves, the warp, and how far it can be trusted. Never
-learns anything. Runs on the caller's thread.
+Owns the dense displacement made of sparse tracks, the layer that moves, the warp, and how far it can be trusted. Learns
+nothing itself. Runs on the caller's thread.
 
 The paper hands the model identities only and lets it find the pixels (section 1). A small model trained for hours
 cannot; carrying the picture's own pixels along and encoding them (the design page carries latents, which cannot follow
 motion finer than a cell or within a latent's four frames) gives it a start that already moves.
 
 The picture is taken as a moving layer over a still one. What belongs to the moving layer is what lies right at a track,
-and further out what looks alike: a thing that is grabbed comes along whole, its surroundings stay. Where neither layer
+and further out what is of one thing with it (`inference.affinity`): a thing that is grabbed comes along whole, its
+surroundings stay. Where neither layer
 can be right (a thing left, the source lies outside the picture) the pixels are replaced by what lies around them,
 softly; making that sharp is the model's part. What it is told:
 
@@ -24,16 +25,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inference.affinity import STRIDE, square_distance
 from inference.autoencoder import CELL
 
 # In picture heights:
 AGREEMENT = 0.03  # a disagreement of this much halves the confidence
 SHARPNESS = 0.03  # closer than this, neighbouring tracks count alike
-NEAR = 0.08  # what lies this near to a track belongs to it whatever it looks like
+AT = 0.045  # what lies this near to a track belongs to it whatever it is,
+NEAR = 0.08  # and what lies this near at least by half
+TOGETHER = 0.05  # tracks this near to each other say together what belongs to them
 FIELD = 1.6  # of the reach: the displacement reaches further than the layer, so that the layer moves as one
 # Elsewhere:
-LIKENESS = 0.35  # a difference of colour in [-1, 1] that still looks alike
-FINE = CELL // 2  # pixels: the grid on which layers are weighed
+FINE = STRIDE  # pixels: the grid on which layers are weighed
+DOUBT = 0.5  # how far the affinity may deny what lies near
 FAINT = 1e-6  # below this a weight counts for nothing
 
 
@@ -49,11 +53,32 @@ class Carried:
     support: Tensor
 
 
-def carry(picture: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, reach: float) -> Carried:
+def belonging(features: Tensor, origin: Tensor, seen: Tensor, reach: float) -> Tensor:
+    """How far each place of the picture goes along with each track, in [0, 1]: [B, H/4 * W/4, N].
+
+    features: [B, D, H/4, W/4] of `inference.affinity`; origin: [B, N, 2]; seen: bool [B, N], the tracks that are ever
+    visible; reach: picture heights. It is a matter of the picture and the tracks' origins alone: a stream asks once for
+    each set of tracks.
+    """
+    batch, _, h, w = features.shape
+    if origin.shape[1] == 0:
+        return features.new_zeros(batch, h * w, 0)
+    aspect = torch.tensor([w / h, 1.0], device=features.device)
+    distance = _square_distance(grid_centres(h, w, features.device) * aspect, origin * aspect)  # [B, Q, N]
+    at, near, within = (1.0 / (1.0 + (distance / r**2).square().square()) for r in (AT, NEAR, reach))
+    # Neighbouring tracks hold one thing: what they say together errs less than any one of them.
+    weight = (distance + TOGETHER**2).reciprocal() * seen[:, None]
+    affinity = torch.exp(-square_distance(features, origin))
+    together = (weight * affinity).sum(-1, keepdim=True) / weight.sum(-1, keepdim=True).clamp_min(FAINT)  # [B, Q, 1]
+    near = near * (1.0 - DOUBT * (1.0 - together))
+    return torch.maximum(at, torch.maximum(near, within * together))
+
+
+def carry(picture: Tensor, belongs: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, reach: float) -> Carried:
     """Moves the picture so that each visible track's origin comes to lie where the track is.
 
-    picture: float32 [B, 3, H, W] in [-1, 1]; origin: [B, N, 2]; xy: [B, T, N, 2]; visible: bool [B, T, N]; reach:
-    picture heights, how far a track takes along what looks alike.
+    picture: float32 [B, 3, H, W] in [-1, 1]; belongs: what `belonging` says of it; origin: [B, N, 2]; xy: [B, T, N, 2];
+    visible: bool [B, T, N]; reach: picture heights, how far a track takes along what belongs to it.
     """
     batch, _, height, width = picture.shape
     frames = xy.shape[1]
@@ -69,7 +94,7 @@ def carry(picture: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, reach: f
         _resized(_plane(displacement_field(centres, points, moved, seen, FIELD * reach), *cells), fine)
         for points in (now, start)
     )  # [M, 2, h', w']: of what is shown at a place, and of what the picture has there
-    layer = moving_layer(picture, origin, visible, reach).flatten(0, 1)  # [M, 1, h', w']
+    layer = moving_layer(belongs, visible).view(-1, 1, *fine)  # [M, 1, h', w']
 
     source = grid_centres(*fine, picture.device) * aspect - here.flatten(2).transpose(1, 2)  # [M, Q, 2]
     back = F.grid_sample(
@@ -117,24 +142,11 @@ def displacement_field(at: Tensor, points: Tensor, moved: Tensor, visible: Tenso
     return sums[..., :2] / sums[..., 2:].clamp_min(1e-12) * (closeness / (closeness + 1.0))[..., None]
 
 
-def moving_layer(picture: Tensor, origin: Tensor, visible: Tensor, reach: float) -> Tensor:
-    """How far each place of the picture belongs to some visible track, [B, T, 1, H / 4, W / 4] in [0, 1].
-
-    A track owns what lies near its origin, and within its reach what has the colour of its origin.
-    """
-    batch, _, height, width = picture.shape
-    h, w = height // FINE, width // FINE
-    if origin.shape[1] == 0:
-        return picture.new_zeros(batch, visible.shape[1], 1, h, w)
-    aspect = torch.tensor([width / height, 1.0], device=picture.device)
-    small = F.avg_pool2d(picture, FINE)
-    colours = small.flatten(2).transpose(1, 2)  # [B, Q, 3]
-    own = F.grid_sample(small, (origin * 2.0 - 1.0)[:, None], align_corners=False, padding_mode="border")
-    distance = _square_distance(grid_centres(h, w, picture.device) * aspect, origin * aspect)  # [B, Q, N]
-    likeness = torch.cdist(colours, own[:, :, 0].transpose(1, 2)).square_().div_(-2.0 * LIKENESS**2).exp_()
-    near, within = (1.0 / (1.0 + (distance / r**2).square().square()) for r in (NEAR, reach))
-    owned = torch.maximum(near, within * likeness)[:, None] * visible[:, :, None]  # [B, T, Q, N]
-    return owned.amax(-1).view(batch, -1, 1, h, w)
+def moving_layer(belongs: Tensor, visible: Tensor) -> Tensor:
+    """How far each place of the picture goes along with some visible track: [B, Q, N] and [B, T, N] to [B, T, Q]."""
+    if visible.shape[2] == 0:
+        return belongs.new_zeros(*visible.shape[:2], belongs.shape[1])
+    return (belongs[:, None] * visible[:, :, None]).amax(-1)
 
 
 def fill(frames: Tensor, weight: Tensor) -> Tensor:

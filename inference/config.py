@@ -88,6 +88,18 @@ class CacheConfig:
 
 
 @dataclass(frozen=True)
+class AffinityConfig:
+    """What belongs together in a picture: `inference.affinity`."""
+
+    features: int  # of a place
+    quarter: int  # feature width at 1/4 resolution
+    eighth: int
+    sixteenth: int
+    layers: int  # of attention over the whole picture, at 1/16
+    heads: int
+
+
+@dataclass(frozen=True)
 class ControlConfig:
     """How tracks become input channels (paper section 1, and `inference.carry`)."""
 
@@ -104,6 +116,7 @@ class SamplerConfig:
     """The few-step sampler."""
 
     timesteps: tuple[float, ...]  # in (0, 1], falling; the first is 1
+    clean_pass: bool  # cache keys and values of the finished latents (one more evaluation), or of the last step
     prediction: str  # "residual": the clean latent over the carried one; "velocity": noise minus clean
     bridge_noise: float  # noise added to the carried latents at t = 1 where they are trusted; 1 = pure noise everywhere
     spread_sure: float  # how far clean latents lie from the carried ones where these are trusted, and
@@ -118,6 +131,7 @@ class ModelConfig:
     fps: float
     buckets: tuple[tuple[int, int], ...]
     autoencoder: AutoencoderConfig
+    affinity: AffinityConfig
     transformer: TransformerConfig
     cache: CacheConfig
     control: ControlConfig

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder
 from inference.config import ModelConfig, load_config
 from inference.errors import UserError
@@ -24,6 +25,7 @@ from inference.text import TextEncoder
 DESCRIPTION = "model.toml"
 AUTOENCODER = "autoencoder.safetensors"
 GENERATOR = "generator.safetensors"
+AFFINITY = "affinity.safetensors"
 TEXT_FOLDER = "minilm"  # beside the package's own folder: several packages share one text encoder
 
 
@@ -34,6 +36,7 @@ class ModelPackage:
     config: ModelConfig
     autoencoder: Autoencoder
     generator: Generator
+    affinity: AffinityNet
     text: TextEncoder
     device: torch.device
     dtype: torch.dtype
@@ -49,13 +52,16 @@ class ModelPackage:
         config = load_config(path / DESCRIPTION)
         dtype = fastest_dtype(device)
         autoencoder, generator = Autoencoder(config.autoencoder), Generator(config)
+        affinity = AffinityNet(config.affinity)
         load_weights(autoencoder, path / AUTOENCODER)
         load_weights(generator, path / GENERATOR)
+        load_weights(affinity, path / AFFINITY)
         for module in (autoencoder, generator):
             module.eval().requires_grad_(False).to(device=device, dtype=dtype)
+        affinity.eval().requires_grad_(False).to(device=device)  # once a picture: it stays in float32
         autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
         text = TextEncoder.load(path.parent / TEXT_FOLDER)
-        return cls(config, autoencoder, generator, text, torch.device(device), dtype)
+        return cls(config, autoencoder, generator, affinity, text, torch.device(device), dtype)
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

@@ -42,24 +42,27 @@ class Rollout:
             self.cache.rewrite_sink(new)
 
     def next_chunk(self, direction: Direction) -> Tensor:
-        """Makes the next chunk of clean latents [B, chunk, C, h, w] and takes it into the cache."""
-        latents = self.denoise(direction)
-        self._commit(self.evaluate(latents, 0.0, direction)[1])
+        """Makes the next chunk of clean latents [B, chunk, C, h, w] and takes it into the cache: as the finished
+        latents' own pass sees it (paper section 4), or, a pass cheaper, as the last step saw it.
+        """
+        latents, seen = self.denoise(direction)
+        self.commit(self.evaluate(latents, 0.0, direction)[1] if self.config.sampler.clean_pass else seen)
         return latents
 
-    def denoise(self, direction: Direction) -> Tensor:
+    def denoise(self, direction: Direction) -> tuple[Tensor, KeyValues]:
         """The few-step sampler: estimate x_0, go back to the next timestep with fresh noise, again (paper section
-        4).
+        4). Also returns the last step's keys and values.
         """
         settings = self.config.sampler
         batch, frames, _, h, w = direction.canvas.shape
         shape = (batch, frames // FRAMES, self.config.autoencoder.channels, h, w)
-        clean = torch.zeros(shape)
+        clean, seen = torch.zeros(shape), KeyValues((), ())
         for step, t in enumerate(settings.timesteps):
             begin = sampler.start(settings, direction, sampler.fresh_noise(shape, self._noise, direction.canvas))
             x = begin if step == 0 else sampler.between(clean, begin, t)
-            clean = sampler.clean_from(settings, self.evaluate(x, t, direction)[0], x, t, direction)
-        return clean
+            output, seen = self.evaluate(x, t, direction)
+            clean = sampler.clean_from(settings, output, x, t, direction)
+        return clean, seen
 
     def evaluate(
         self, x: Tensor, t: float | Tensor, direction: Direction, context: CacheContext | None = None
@@ -69,7 +72,8 @@ class Rollout:
         control = self.generator.control(direction)
         return self.generator.transformer(x, times, control, self.text, context or self.cache.context())
 
-    def _commit(self, new: KeyValues) -> None:
+    def commit(self, new: KeyValues) -> None:
+        """Takes a chunk's keys and values into the cache."""
         if torch.is_grad_enabled():
             self.cache = self.cache.committed(new.detach())
         else:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from inference.autoencoder import CELL, FRAMES, DecoderState
 from inference.cache import KeyValues
-from inference.carry import trace_back
+from inference.carry import belonging, trace_back
 from inference.errors import UserError
 from inference.generator import direct, direct_picture
 from inference.package import ModelPackage
@@ -54,6 +54,8 @@ class Stream:
             )
         self.size = (width, height)
         self._picture = self._tensor(picture)
+        self._features = self.package.affinity(self._picture)
+        self._belongs: tuple[Tensor, Tensor] | None = None  # what was asked, and the answer
         self._origin: dict[int, tuple[float, float]] = {}
         self._identity: dict[int, int] = {}
         # As in training: random identities. A seed of their own keeps the sampler's noise independent of the tracks.
@@ -107,7 +109,8 @@ class Stream:
             xy = torch.from_numpy(tracks.xy)[None].to(self._picture)
             visible = torch.from_numpy(tracks.visible)[None].to(self._picture.device)
             config, encoder = self.package.config.control, self.package.autoencoder.encoder
-            direction, carried = direct(encoder, config, self._picture, origin, xy, visible, ids)
+            belongs = self._belonging(origin, visible.any(1))
+            direction, carried = direct(encoder, config, self._picture, belongs, origin, xy, visible, ids)
             if carried is not None:
                 self._displacement = carried.displacement[0, -1]
         with self._timed("transformer"):
@@ -178,6 +181,13 @@ class Stream:
         origin = torch.tensor([self._origin.get(i, (0.0, 0.0)) for i in known], dtype=torch.float32).reshape(1, -1, 2)
         ids = torch.tensor([self._identity.get(i, 0) for i in known], dtype=torch.long).reshape(1, -1)
         return origin.to(self._picture), ids.to(self._picture.device)
+
+    def _belonging(self, origin: Tensor, seen: Tensor) -> Tensor:
+        """What of the picture goes along with each track; asked anew only when the tracks are others."""
+        asked = torch.cat([origin, seen[..., None]], dim=-1)
+        if self._belongs is None or not torch.equal(self._belongs[0], asked):
+            self._belongs = asked, belonging(self._features, origin, seen, self.package.config.control.reach)
+        return self._belongs[1]
 
     def _budgeted(self, tracks: Tracks) -> Tracks:
         """At most `max_tracks` points: those that were taken before stay, others are taken evenly over the set."""

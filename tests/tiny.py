@@ -8,8 +8,10 @@ from pathlib import Path
 import tomli_w
 import torch
 
+from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder
 from inference.config import (
+    AffinityConfig,
     AutoencoderConfig,
     CacheConfig,
     ControlConfig,
@@ -18,7 +20,7 @@ from inference.config import (
     TransformerConfig,
 )
 from inference.generator import Generator
-from inference.package import AUTOENCODER, DESCRIPTION, GENERATOR, TEXT_FOLDER, save_weights
+from inference.package import AFFINITY, AUTOENCODER, DESCRIPTION, GENERATOR, TEXT_FOLDER, save_weights
 
 TEXT = Path(__file__).parent.parent / "assets" / "models" / TEXT_FOLDER
 
@@ -32,6 +34,7 @@ def tiny_config(*, chunk: int = 1, window: int = 2, carry: bool = True) -> Model
             channels=4, encoder_quarter=4, encoder_eighth=8, encoder_blocks=1,
             decoder_eighth=8, decoder_blocks=1, decoder_quarter=4, decoder_quarter_blocks=1,
         ),
+        affinity=AffinityConfig(features=4, quarter=8, eighth=8, sixteenth=8, layers=1, heads=2),
         transformer=TransformerConfig(
             in_channels=4 + 6 + (4 + 2 if carry else 0), out_channels=4, dim=24, heads=2, layers=2, ffn_dim=32,
             text_dim=384, text_tokens=8, freq_dim=16, patch=(1, 2, 2), eps=1e-6, cross_attn_norm=True, qk_norm=True,
@@ -40,6 +43,7 @@ def tiny_config(*, chunk: int = 1, window: int = 2, carry: bool = True) -> Model
         control=ControlConfig(id_dim=8, id_range=4096, head_channels=6, carry=carry, reach=0.5, max_tracks=60),
         sampler=SamplerConfig(
             timesteps=(1.0, 0.5),
+            clean_pass=True,
             prediction="residual" if carry else "velocity",
             bridge_noise=0.5 if carry else 1.0,
             spread_sure=0.3,
@@ -65,6 +69,7 @@ def write_package(folder: Path, config: ModelConfig | None = None) -> Path:
     (package / DESCRIPTION).write_text(tomli_w.dumps(asdict(config)), encoding="utf-8")
     save_weights(random_weights(Autoencoder(config.autoencoder)), package / AUTOENCODER)
     save_weights(random_weights(Generator(config), 1), package / GENERATOR)
+    save_weights(random_weights(AffinityNet(config.affinity), 2), package / AFFINITY)
     if not (folder / TEXT_FOLDER).exists():
         (folder / TEXT_FOLDER).symlink_to(TEXT)
     return package

@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from inference.autoencoder import CELL, Autoencoder, group_frames
 from inference.config import AutoencoderConfig, load_config, parse
@@ -33,6 +34,7 @@ from inference.precision import fastest_dtype
 from training.checkpoint import Run, update_ema
 from training.clips import ClipStream, clip_loader, video_tensor
 from training.components import start_from_components
+from training.discriminator import PatchDiscriminator, adversarial_loss, balance, discriminator_loss
 from training.perceptual import PerceptualDistance
 from training.world import Clip, load_library, make_clip
 
@@ -161,7 +163,12 @@ def train(recipe: dict[str, Any], run: Run, *, minutes: float, threads: int, sta
     optimiser = torch.optim.AdamW(
         parameter_groups(model, recipe["optimiser"]["linear_share"]), weight_decay=0.0, betas=(0.9, 0.98)
     )
-    step = run.resume(model, ema, optimiser)
+    parts: dict[str, nn.Module | Optimizer] = {"model": model, "ema": ema, "optimizer": optimiser}
+    judge = PatchDiscriminator(recipe["loss"]["judge_width"])
+    judging = torch.optim.AdamW(judge.parameters(), lr=recipe["loss"]["judge_rate"], betas=(0.5, 0.9))
+    if recipe["loss"]["adversarial"]:
+        parts |= {"judge": judge, "judging": judging}
+    step = run.resume(**parts)
     if step >= recipe["optimiser"]["steps"] and (run.folder / AUTOENCODER).exists():
         return  # finished: measuring the latents anew would shift them under a transformer trained on them
     data = recipe["data"]
@@ -191,7 +198,16 @@ def train(recipe: dict[str, Any], run: Run, *, minutes: float, threads: int, sta
         frames = group_frames(next(batches)["video"].flatten(0, 1))  # [B, F, 12, H, W]
         with torch.autocast("cpu", torch.bfloat16, enabled=fastest_dtype() is torch.bfloat16):
             decoded, _ = model.decoder(model.encoder(frames))
-            loss = reconstruction_loss(decoded.float(), frames.unflatten(2, (-1, 3)), recipe["loss"], perceptual)
+            truth = frames.unflatten(2, (-1, 3))
+            loss = reconstruction_loss(decoded.float(), truth, recipe["loss"], perceptual)
+        if recipe["loss"]["adversarial"]:
+            frame = int(torch.randint(truth.shape[2], ()))  # one a latent, as for the perceptual loss
+            made, real = (x[:, :, frame].flatten(0, 1).float() for x in (decoded, truth))
+            judging.zero_grad(set_to_none=True)
+            discriminator_loss(judge, made, real).backward()
+            judging.step()
+            pull = adversarial_loss(judge, made)
+            loss = loss + recipe["loss"]["adversarial"] * balance(loss, pull, model.decoder.out.weight) * pull
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -209,8 +225,8 @@ def train(recipe: dict[str, Any], run: Run, *, minutes: float, threads: int, sta
             )
             losses, seconds = [], time.monotonic()
         if run.due():
-            run.save(step, model, ema, optimiser)
-    run.save(step, model, ema, optimiser)
+            run.save(step, **parts)
+    run.save(step, **parts)
     run.log(step=step, done=True, **evaluate(ema, clips))
     # Eight more clips of the training stream stand for all: a channel's deviation is over 10^5 cells.
     if start is None:

@@ -1,13 +1,14 @@
 """Trains the generator causally: each latent from noise over a clean past, through the inference code's own cache.
 
-Owns the loop, its loss and its held-out figures. Never touches the autoencoder's weights. One process of `--threads`
-threads, beside the worker processes that make clips.
+Owns the loop, its loss and its held-out figures. Never touches the autoencoder's or the affinity network's weights. One
+process of `--threads` threads, beside the worker processes that make clips.
 
-    python -m training.causal --recipe training/recipes/pocket/causal.toml --autoencoder runs/autoencoder --run
-    runs/causal
+    python -m training.causal --recipe training/recipes/pocket/causal.toml --autoencoder runs/autoencoder \
+        --affinity runs/affinity --run runs/causal
 
-Teacher forcing, with a part of the past taken from the model's own estimates (recipe: `own_past`), so that a stream's
-small errors are met in training. Resumes from the run's folder.
+Where the sampler makes a clean pass: teacher forcing, with a part of the past taken from the model's own estimates
+(recipe: `own_past`), so that a stream's small errors are met in training. Where it does not, the past is what the model
+saw while it made it, as in a stream. Resumes from the run's folder.
 """
 
 from __future__ import annotations
@@ -22,16 +23,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from inference import sampler
+from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder, group_frames
+from inference.carry import belonging
 from inference.config import ModelConfig, parse
 from inference.generator import Direction, Generator, direct, direct_picture
 from inference.package import GENERATOR, TEXT_FOLDER, load_weights
 from inference.rollout import Rollout
 from inference.text import TextEncoder
 from inference.tracks import Tracks
+from training.affinity import load_affinity
 from training.autoencoder import learning_rate, load_autoencoder, psnr
 from training.checkpoint import Run, update_ema
 from training.clips import ClipStream, clip_loader, video_tensor
@@ -98,7 +103,9 @@ class Directed:
     """A batch seen as the model sees it: true latents [B, 1 + F, C, h, w], the picture's direction and the chunks'."""
 
     @torch.no_grad()
-    def __init__(self, autoencoder: Autoencoder, config: ModelConfig, batch: dict[str, Tensor]) -> None:
+    def __init__(
+        self, autoencoder: Autoencoder, affinity: AffinityNet, config: ModelConfig, batch: dict[str, Tensor]
+    ) -> None:
         batch = trimmed(batch)
         self.text: Tensor = batch["text"]
         self.latents = autoencoder.encoder(group_frames(batch["video"]))
@@ -109,6 +116,7 @@ class Directed:
             autoencoder.encoder,
             config.control,
             picture,
+            belonging(affinity(picture), origin, seen, config.control.reach),
             origin,
             batch["xy"][:, 1:],
             batch["visible"][:, 1:],
@@ -145,12 +153,14 @@ def causal_loss(
         begin = sampler.start(config.sampler, direction, torch.randn_like(truth))
         spread = t[:, None, None, None, None]
         x = sampler.between(truth, begin, spread)
-        clean = sampler.clean_from(config.sampler, rollout.evaluate(x, t, direction)[0], x, spread, direction)
+        output, seen = rollout.evaluate(x, t, direction)
+        clean = sampler.clean_from(config.sampler, output, x, spread, direction)
         losses.append(((clean - truth).square() * weights * certainty_weight(direction, settings["unsure"])).mean())
         if i + 1 < count:
-            own = (torch.rand(batch) < settings["own_past"])[:, None, None, None, None]
-            past = torch.where(own, clean.detach(), truth)
-            rollout.cache = rollout.cache.committed(rollout.evaluate(past, 0.0, direction)[1])
+            if config.sampler.clean_pass:
+                own = (torch.rand(batch) < settings["own_past"])[:, None, None, None, None]
+                seen = rollout.evaluate(torch.where(own, clean.detach(), truth), 0.0, direction)[1]
+            rollout.cache = rollout.cache.committed(seen)
     return torch.stack(losses).mean()
 
 
@@ -183,13 +193,17 @@ def streamed(generator: Generator, config: ModelConfig, data: Directed) -> dict[
 
 @torch.no_grad()
 def evaluate(
-    generator: Generator, autoencoder: Autoencoder, config: ModelConfig, held_out: list[dict[str, Tensor]]
+    generator: Generator,
+    autoencoder: Autoencoder,
+    affinity: AffinityNet,
+    config: ModelConfig,
+    held_out: list[dict[str, Tensor]],
 ) -> dict[str, float]:
     """Mean PSNR in dB over clips of what `streamed` gives, decoded, and of the frozen first frame."""
     scores: dict[str, list[float]] = {}
     for batch in held_out:
         truth = batch["video"][:, 1:]
-        for name, latents in streamed(generator, config, Directed(autoencoder, config, batch)).items():
+        for name, latents in streamed(generator, config, Directed(autoencoder, affinity, config, batch)).items():
             decoded = autoencoder.decoder(latents)[0][:, 1:].flatten(1, 2)
             scores.setdefault(name, []).append(psnr(decoded, truth))
         scores.setdefault("frozen", []).append(psnr(batch["video"][:, :1].expand_as(truth), truth))
@@ -214,6 +228,7 @@ def held_out_batches(config: ModelConfig, count: int) -> dict[str, list[dict[str
 def train(
     recipe: dict[str, Any],
     autoencoder: Autoencoder,
+    affinity: AffinityNet,
     run: Run,
     *,
     minutes: float,
@@ -223,7 +238,7 @@ def train(
     """start: a package whose weights a fresh run begins with."""
     torch.set_num_threads(threads)
     torch.manual_seed(int(time.time()))
-    table = recipe["model"] | {"autoencoder": vars(autoencoder.config)}
+    table = recipe["model"] | {"autoencoder": vars(autoencoder.config), "affinity": vars(affinity.config)}
     config = parse(ModelConfig, table, "model")
     if config.cache.chunk != 1 or config.control.id_range < IDS:
         raise SystemExit("causal training makes chunks of one latent, and clips carry identities up to 4096")
@@ -234,7 +249,8 @@ def train(
     optimiser = torch.optim.AdamW(
         generator.parameters(), weight_decay=recipe["optimiser"]["weight_decay"], betas=(0.9, 0.98)
     )
-    step, data = run.resume(generator, ema, optimiser), recipe["data"]
+    parts: dict[str, nn.Module | Optimizer] = {"model": generator, "ema": ema, "optimizer": optimiser}
+    step, data = run.resume(**parts), recipe["data"]
     prepare = Prepare(config.control.max_tracks, config.transformer.text_tokens, data["text_dropout"])
     weights = channel_weights(autoencoder)
     held_out = held_out_batches(config, 4)
@@ -249,7 +265,9 @@ def train(
             started = time.monotonic()
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, recipe["optimiser"])
-            loss = causal_loss(generator, config, Directed(autoencoder, config, samples), weights, recipe["loss"])
+            loss = causal_loss(
+                generator, config, Directed(autoencoder, affinity, config, samples), weights, recipe["loss"]
+            )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
@@ -266,16 +284,16 @@ def train(
                 )
                 losses = []
             if run.due():
-                run.save(step, generator, ema, optimiser)
+                run.save(step, **parts)
             if time.monotonic() - evaluate_s > 480.0:
                 for kind, batches in held_out.items():
-                    run.log(step=step, kind=kind, **evaluate(ema, autoencoder, config, batches))
+                    run.log(step=step, kind=kind, **evaluate(ema, autoencoder, affinity, config, batches))
                 evaluate_s = time.monotonic()
             if step >= last or time.monotonic() >= end_s:
                 break
-    run.save(step, generator, ema, optimiser)
+    run.save(step, **parts)
     for kind, batches in held_out.items():
-        run.log(step=step, kind=kind, done=True, **evaluate(ema, autoencoder, config, batches))
+        run.log(step=step, kind=kind, done=True, **evaluate(ema, autoencoder, affinity, config, batches))
 
 
 def main() -> None:
@@ -284,6 +302,7 @@ def main() -> None:
     parser.add_argument(
         "--autoencoder", type=Path, required=True, help="run folder of training.autoencoder, or a package"
     )
+    parser.add_argument("--affinity", type=Path, required=True, help="run folder of training.affinity, or a package")
     parser.add_argument("--start", type=Path, help="a package to begin with the weights of")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
@@ -292,7 +311,7 @@ def main() -> None:
     recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))
     autoencoder = load_autoencoder(arguments.autoencoder)
     limits = {"minutes": arguments.minutes, "threads": arguments.threads}
-    train(recipe, autoencoder, Run(arguments.run), start=arguments.start, **limits)
+    train(recipe, autoencoder, load_affinity(arguments.affinity), Run(arguments.run), start=arguments.start, **limits)
 
 
 if __name__ == "__main__":

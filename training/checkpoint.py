@@ -33,28 +33,27 @@ class Run:
     def due(self) -> bool:
         return time.monotonic() - self._saved_s >= self.every_s
 
-    def save(self, step: int, model: nn.Module, ema: nn.Module, optimizer: Optimizer) -> None:
-        """Writes beside, then renames: a kill in between leaves the last good checkpoint."""
-        state = {
-            "step": step,
-            "model": model.state_dict(),
-            "ema": ema.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        }
+    def save(self, step: int, **parts: nn.Module | Optimizer) -> None:
+        """Writes the step and every part's state, beside and then renamed: a kill in between leaves the last good
+        checkpoint.
+        """
         beside = self.folder / (CHECKPOINT + ".new")
-        torch.save(state, beside)
+        torch.save({"step": step} | {name: part.state_dict() for name, part in parts.items()}, beside)
         beside.replace(self.folder / CHECKPOINT)
         self._saved_s = time.monotonic()
 
-    def resume(self, model: nn.Module, ema: nn.Module, optimizer: Optimizer) -> int:
-        """Loads the last checkpoint where there is one and returns the step to go on from (0 for a fresh run)."""
+    def resume(self, **parts: nn.Module | Optimizer) -> int:
+        """Loads the last checkpoint where there is one and returns the step to go on from (0 for a fresh run).
+
+        A part that the checkpoint does not have stays as it is: a judge may join a run later.
+        """
         path = self.folder / CHECKPOINT
         if not path.exists():
             return 0
         state = torch.load(path, weights_only=True)
-        model.load_state_dict(state["model"])
-        ema.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
+        for name, part in parts.items():
+            if name in state:
+                part.load_state_dict(state[name])
         return int(state["step"])
 
 

@@ -2,9 +2,8 @@
 
 Owns what goes into a package's folder, but for the model card, which people write. Never trains. One process.
 
-    python -m training.export --recipe training/recipes/pocket/causal.toml --autoencoder runs/autoencoder --run
-    runs/causal \
-        --package assets/models/pocket
+    python -m training.export --recipe training/recipes/pocket/causal.toml --autoencoder runs/autoencoder \
+        --affinity runs/affinity --run runs/causal --package assets/models/pocket
 """
 
 from __future__ import annotations
@@ -19,24 +18,27 @@ import torch
 
 from inference.config import ModelConfig, parse
 from inference.generator import Generator
-from inference.package import AUTOENCODER, DESCRIPTION, GENERATOR, save_weights
+from inference.package import AFFINITY, AUTOENCODER, DESCRIPTION, GENERATOR, save_weights
+from training.affinity import load_affinity
 from training.autoencoder import load_autoencoder
 from training.checkpoint import CHECKPOINT
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--recipe", "--autoencoder", "--run", "--package"):
+    for name in ("--recipe", "--autoencoder", "--affinity", "--run", "--package"):
         parser.add_argument(name, type=Path, required=True)
     arguments = parser.parse_args()
-    autoencoder = load_autoencoder(arguments.autoencoder)
+    autoencoder, affinity = load_autoencoder(arguments.autoencoder), load_affinity(arguments.affinity)
     recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))
-    config = parse(ModelConfig, recipe["model"] | {"autoencoder": asdict(autoencoder.config)}, "model")
+    parts = {"autoencoder": asdict(autoencoder.config), "affinity": asdict(affinity.config)}
+    config = parse(ModelConfig, recipe["model"] | parts, "model")
     generator = Generator(config)
     generator.load_state_dict(torch.load(arguments.run / CHECKPOINT, weights_only=True)["ema"])
     package: Path = arguments.package
     package.mkdir(parents=True, exist_ok=True)
     save_weights(autoencoder, package / AUTOENCODER)
+    save_weights(affinity, package / AFFINITY)
     save_weights(generator, package / GENERATOR)
     (package / DESCRIPTION).write_text(tomli_w.dumps(asdict(config)), encoding="utf-8")
 

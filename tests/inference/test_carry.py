@@ -5,9 +5,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.carry import carry, fill, trace_back
+from inference.carry import Carried, belonging, carry, fill, trace_back
 
 HEIGHT, WIDTH = 48, 64
+
+
+def carry_by_colour(
+    picture: torch.Tensor, origin: torch.Tensor, xy: torch.Tensor, visible: torch.Tensor, reach: float
+) -> Carried:
+    """As if the affinity network had found out that what has one colour is one thing."""
+    belongs = belonging(torch.nn.functional.avg_pool2d(picture, 4) * 2.0, origin, visible.any(1), reach)
+    return carry(picture, belongs, origin, xy, visible, reach)
 
 
 def smooth_picture() -> torch.Tensor:
@@ -22,7 +30,7 @@ def grid_points(columns: int, rows: int) -> torch.Tensor:
 
 def test_without_tracks_the_picture_stands_still():
     picture, none = smooth_picture(), torch.zeros(1, 0, 2)
-    carried = carry(picture, none, torch.zeros(1, 4, 0, 2), torch.zeros(1, 4, 0, dtype=torch.bool), 0.1)
+    carried = carry_by_colour(picture, none, torch.zeros(1, 4, 0, 2), torch.zeros(1, 4, 0, dtype=torch.bool), 0.1)
     torch.testing.assert_close(carried.frames, picture[:, None].expand(-1, 4, -1, -1, -1), atol=1e-4, rtol=0)
     assert (carried.confidence == 1).all()
     assert (carried.support == 0).all()
@@ -33,7 +41,7 @@ def test_dense_tracks_shift_the_picture_exactly(right, down):
     picture, origin = smooth_picture(), grid_points(32, 24)
     shift = torch.tensor([right / WIDTH, down / HEIGHT])
     visible = torch.ones(1, 1, origin.shape[1], dtype=torch.bool)
-    carried = carry(picture, origin, (origin + shift)[:, None], visible, 0.12)
+    carried = carry_by_colour(picture, origin, (origin + shift)[:, None], visible, 0.12)
     margin = 12
     expected = picture.roll((down, right), (2, 3))[..., margin:-margin, margin:-margin]
     torch.testing.assert_close(carried.frames[:, 0, :, margin:-margin, margin:-margin], expected, atol=0.03, rtol=0)
@@ -47,7 +55,7 @@ def test_what_a_drag_uncovers_is_not_trusted():
         still = still[:, (still - torch.tensor(place)).norm(dim=-1)[0] > 0.2]
     both = torch.cat([origin, still], 1)
     xy = torch.cat([origin + torch.tensor([0.4, 0.0]), still], 1)[:, None]
-    carried = carry(picture, both, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.12)
+    carried = carry_by_colour(picture, both, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.12)
     confidence = carried.confidence[0, 0, 0]  # [6, 8]
     assert confidence[3, 2] < 0.2  # left behind
     assert confidence[3, 5] > 0.8  # carried
@@ -60,7 +68,7 @@ def test_what_was_left_behind_is_filled_from_around_it():
     picture[:, :, 18:30, 14:26] = 1.0
     origin = torch.tensor([[20 / WIDTH, 24 / HEIGHT]]) + (grid_points(5, 5) - 0.5) * torch.tensor([0.19, 0.25])
     xy = (origin + torch.tensor([0.5, 0.0]))[:, None]
-    carried = carry(picture, origin, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.14)
+    carried = carry_by_colour(picture, origin, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.14)
     assert carried.frames[0, 0, :, 20:28, 16:24].mean() < -0.6
     assert carried.frames[0, 0, :, 20:28, 48:56].mean() > 0.9
 
@@ -73,7 +81,7 @@ def test_a_thing_comes_along_whole_and_its_surroundings_stay():
     origin = torch.tensor([[18 / WIDTH, 24 / HEIGHT]]) + (grid_points(5, 5) - 0.5) * torch.tensor([0.125, 0.167])
     shift = 30
     xy = (origin + torch.tensor([shift / WIDTH, 0.0]))[:, None]
-    carried = carry(picture, origin, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.4)
+    carried = carry_by_colour(picture, origin, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.4)
     thing = carried.frames[0, 0, :, 14:34, 8 + shift : 28 + shift]
     assert (thing[0] - thing[1]).mean() > 1.7
     beside = slice(None), slice(2, 46), slice(62, 64)
@@ -96,7 +104,7 @@ def test_filling_keeps_what_has_full_weight():
 def test_invisible_tracks_do_not_count():
     picture, origin = smooth_picture(), grid_points(4, 4)
     xy = (origin + 0.2)[:, None]
-    carried = carry(picture, origin, xy, torch.zeros(1, 1, 16, dtype=torch.bool), 0.12)
+    carried = carry_by_colour(picture, origin, xy, torch.zeros(1, 1, 16, dtype=torch.bool), 0.12)
     torch.testing.assert_close(carried.frames[:, 0], picture, atol=1e-4, rtol=0)
 
 
@@ -105,8 +113,10 @@ def test_padding_with_invisible_tracks_changes_nothing():
     xy = (origin + 0.05)[:, None]
     seen = torch.ones(1, 1, 9, dtype=torch.bool)
     padded = torch.cat([origin, torch.zeros(1, 7, 2)], 1)
-    a = carry(picture, origin, xy, seen, 0.12)
-    b = carry(picture, padded, torch.cat([xy, torch.zeros(1, 1, 7, 2)], 2), torch.nn.functional.pad(seen, (0, 7)), 0.12)
+    a = carry_by_colour(picture, origin, xy, seen, 0.12)
+    b = carry_by_colour(
+        picture, padded, torch.cat([xy, torch.zeros(1, 1, 7, 2)], 2), torch.nn.functional.pad(seen, (0, 7)), 0.12
+    )
     torch.testing.assert_close(a.frames, b.frames, atol=1e-4, rtol=0)
     torch.testing.assert_close(a.confidence, b.confidence, atol=1e-4, rtol=0)
 
@@ -116,7 +126,7 @@ def test_a_later_point_is_traced_back_to_the_picture(at):
     origin = grid_points(16, 12)
     shift = torch.tensor([0.1, -0.05])
     visible = torch.ones(1, 1, origin.shape[1], dtype=torch.bool)
-    carried = carry(smooth_picture(), origin, (origin + shift)[:, None], visible, 0.12)
+    carried = carry_by_colour(smooth_picture(), origin, (origin + shift)[:, None], visible, 0.12)
     place = torch.tensor([at])
     found = trace_back(carried.displacement[0, 0], place, WIDTH / HEIGHT)
     torch.testing.assert_close(found, place - shift, atol=0.01, rtol=0)

@@ -1,5 +1,8 @@
 """The stream: sizes, determinism, and where points stand in the picture."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -77,7 +80,9 @@ def test_a_point_put_on_something_moved_belongs_to_that_thing(package):
     origin = np.stack([(x + 0.5) / 8, (y + 0.5) / 4], -1).reshape(-1, 2).astype(np.float32)
     moved = origin + np.array([0.2, 0.0], np.float32)
     visible = (moved <= 1).all(1)
-    stream = Stream(package)
+    one_thing = copy.deepcopy(package.affinity)
+    torch.nn.init.zeros_(one_thing.out.weight)
+    stream = Stream(replace(package, affinity=one_thing))
     stream.open(PICTURE)
     ids = np.arange(32, dtype=np.int64)
     first = np.concatenate([origin[None], np.repeat(moved[None], 3, 0)])

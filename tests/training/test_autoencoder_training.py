@@ -19,6 +19,7 @@ from training.autoencoder import (
 )
 from training.checkpoint import Run, update_ema
 from training.components import start_from_components
+from training.discriminator import PatchDiscriminator, adversarial_loss, balance, discriminator_loss
 
 
 def smooth_videos(count: int, seed: int = 0) -> torch.Tensor:
@@ -101,9 +102,10 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
     steps(*whole, range(4))
     half = fresh()
     steps(*half, range(2))
-    Run(tmp_path).save(2, *half)
+    names = ("model", "ema", "optimizer")
+    Run(tmp_path).save(2, **dict(zip(names, half, strict=True)))
     again = fresh()
-    assert Run(tmp_path).resume(*again) == 2
+    assert Run(tmp_path).resume(**dict(zip(names, again, strict=True))) == 2
     steps(*again, range(2, 4))
     for name, value in whole[1].state_dict().items():
         torch.testing.assert_close(again[1].state_dict()[name], value, msg=name)
@@ -129,4 +131,35 @@ def test_training_can_go_on_from_a_package(tmp_path):
 
 def test_a_fresh_run_starts_from_nothing(tmp_path):
     model = Autoencoder(tiny_config().autoencoder)
-    assert Run(tmp_path / "new").resume(model, model, torch.optim.AdamW(model.parameters())) == 0
+    assert Run(tmp_path / "new").resume(model=model, optimizer=torch.optim.AdamW(model.parameters())) == 0
+
+
+def test_a_judge_joins_a_run_later(tmp_path):
+    model, judge = Autoencoder(tiny_config().autoencoder), PatchDiscriminator(4)
+    Run(tmp_path).save(7, model=model)
+    before = copy.deepcopy(judge.state_dict())
+    assert Run(tmp_path).resume(model=model, judge=judge) == 7
+    torch.testing.assert_close(judge.state_dict(), before)
+
+
+def test_the_judge_learns_to_tell_grain_from_its_absence_and_asks_for_it():
+    torch.manual_seed(0)
+    judge = PatchDiscriminator(8)
+    optimiser = torch.optim.AdamW(judge.parameters(), lr=2e-3)
+    smooth = torch.zeros(4, 3, 32, 32)
+    for _ in range(60):
+        loss = discriminator_loss(judge, smooth, smooth + 0.3 * torch.randn_like(smooth))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert float(loss.detach()) < 0.5
+    grain = smooth + 0.3 * torch.randn_like(smooth)
+    assert adversarial_loss(judge, grain) < adversarial_loss(judge, smooth) - 1.0
+
+
+def test_balanced_losses_pull_equally():
+    last = torch.nn.Parameter(torch.randn(5))
+    pixels, adversarial = (last * 3.0).sum(), (last * 0.2).sum()
+    share = balance(pixels, adversarial, last)
+    pulls = [torch.autograd.grad(loss, last)[0].norm() for loss in (pixels, share * adversarial)]
+    torch.testing.assert_close(pulls[0], pulls[1], rtol=1e-2, atol=0)

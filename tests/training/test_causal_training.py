@@ -1,9 +1,12 @@
 """Causal training: it learns, through the inference code, and control is prepared without loss."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder
 from inference.generator import Generator
 from inference.tracks import Tracks
@@ -33,12 +36,15 @@ def parts():
     torch.manual_seed(0)
     config = tiny_config()
     autoencoder = random_weights(Autoencoder(config.autoencoder)).requires_grad_(False)
-    return config, autoencoder, Generator(config)
+    affinity = random_weights(AffinityNet(config.affinity)).requires_grad_(False)
+    return config, autoencoder, affinity, Generator(config)
 
 
-def test_it_learns_and_everything_that_directs_is_used():
-    config, autoencoder, generator = parts()
-    data, weights = Directed(autoencoder, config, some_batch()), channel_weights(autoencoder)
+@pytest.mark.parametrize("clean_pass", [True, False])
+def test_it_learns_and_everything_that_directs_is_used(clean_pass):
+    config, autoencoder, affinity, generator = parts()
+    config = replace(config, sampler=replace(config.sampler, clean_pass=clean_pass))
+    data, weights = Directed(autoencoder, affinity, config, some_batch()), channel_weights(autoencoder)
     optimiser = torch.optim.AdamW(generator.parameters(), lr=3e-3)
     losses = []
     for _ in range(40):
@@ -53,8 +59,8 @@ def test_it_learns_and_everything_that_directs_is_used():
 
 
 def test_a_fresh_model_answers_with_the_carried_picture():
-    config, autoencoder, generator = parts()
-    scores = evaluate(generator, autoencoder, config, [some_batch(1)])
+    config, autoencoder, affinity, generator = parts()
+    scores = evaluate(generator, autoencoder, affinity, config, [some_batch(1)])
     assert scores["model_db"] == pytest.approx(scores["carried_db"], abs=0.1)
 
 
