@@ -48,9 +48,10 @@ format: $(VENV)/.ready-test ## let ruff rewrite what it can
 train-pocket: $(VENV)/.ready-train ## train the small model under runs/; goes on where it was stopped
 	$(PY) -m training.world.fetch
 	$(PY) -m training.autoencoder --recipe $(POCKET)/autoencoder.toml --run runs/autoencoder
-	$(PY) -m training.causal --recipe $(POCKET)/causal.toml --autoencoder runs/autoencoder --run runs/causal
+	$(PY) -m training.affinity --recipe $(POCKET)/affinity.toml --run runs/affinity
+	$(PY) -m training.causal --recipe $(POCKET)/causal.toml --autoencoder runs/autoencoder --affinity runs/affinity --run runs/causal
 	$(PY) -m training.autoencoder --recipe $(POCKET)/decoder.toml --start runs/autoencoder --run runs/decoder
-	$(PY) -m training.export --recipe $(POCKET)/causal.toml --autoencoder runs/decoder --run runs/causal --package assets/models/pocket
+	$(PY) -m training.export --recipe $(POCKET)/causal.toml --autoencoder runs/decoder --affinity runs/affinity --run runs/causal --package assets/models/pocket
 
 bench: $(VENV)/.ready-test ## frames a second, latency and memory with the real window open
 	$(PY) -m benchmarks.stream
