@@ -4,7 +4,7 @@ Owns `AffinityNet`, which looks at a picture once, when it is opened. Never sees
 caller's thread.
 
 The paper leaves it to the big model to know where a grabbed thing ends. Here a small network learns it from the world's
-owner maps (`training.affinity`), and `inference.carry` asks it how far a track's neighbourhood goes along.
+owner maps (`training.affinity`), and `inference.layer` asks it what goes along with a track.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def _doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-def square_distance(features: Tensor, at: Tensor) -> Tensor:
-    """From every place to the places `at` [B, N, 2], normalised: [B, h*w, N]; minus its exponential is the affinity."""
+def feature_distance(features: Tensor, at: Tensor) -> Tensor:
+    """Squares of distances in features from every place to the places `at` [B, N, 2], normalised: [B, h*w, N]."""
     own = F.grid_sample(features, (at * 2.0 - 1.0)[:, None], align_corners=False, padding_mode="border")[:, :, 0]
     everywhere = features.flatten(2).transpose(1, 2)  # [B, h*w, D]
     return torch.cdist(everywhere, own.transpose(1, 2), compute_mode="use_mm_for_euclid_dist").square()

@@ -1,15 +1,14 @@
 """The picture carried along the tracks: what the video would be if pixels simply went where the tracks go.
 
-Owns the dense displacement made of sparse tracks, the layer that moves, the warp, and how far it can be trusted. Learns
-nothing itself. Runs on the caller's thread.
+Owns the dense displacement made of sparse tracks, the warp, and how far it can be trusted. Never decides what moves
+(`inference.layer`). Runs on the caller's thread.
 
 The paper hands the model identities only and lets it find the pixels (section 1). A small model trained for hours
 cannot; carrying the picture's own pixels along and encoding them (the design page carries latents, which cannot follow
 motion finer than a cell or within a latent's four frames) gives it a start that already moves.
 
-The picture is taken as a moving layer over a still one. What belongs to the moving layer is what lies right at a track,
-and further out what is of one thing with it (`inference.affinity`): a thing that is grabbed comes along whole, its
-surroundings stay. Where neither layer
+The picture is taken as a moving layer over a still one: a thing that is grabbed comes along whole, its surroundings
+stay. Where neither layer
 can be right (a thing left, the source lies outside the picture) the pixels are replaced by what lies around them,
 softly; making that sharp is the model's part. What it is told:
 
@@ -25,19 +24,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inference.affinity import STRIDE, square_distance
+from inference.affinity import STRIDE
 from inference.autoencoder import CELL
+from inference.layer import grid_centres, moving_layer, square_distance
 
 # In picture heights:
 AGREEMENT = 0.03  # a disagreement of this much halves the confidence
 SHARPNESS = 0.03  # closer than this, neighbouring tracks count alike
-AT = 0.045  # what lies this near to a track belongs to it whatever it is,
-NEAR = 0.08  # and what lies this near at least by half
-TOGETHER = 0.05  # tracks this near to each other say together what belongs to them
 FIELD = 1.6  # of the reach: the displacement reaches further than the layer, so that the layer moves as one
 # Elsewhere:
 FINE = STRIDE  # pixels: the grid on which layers are weighed
-DOUBT = 0.5  # how far the affinity may deny what lies near
+RIM = 3  # cells of that grid
 FAINT = 1e-6  # below this a weight counts for nothing
 
 
@@ -53,32 +50,11 @@ class Carried:
     support: Tensor
 
 
-def belonging(features: Tensor, origin: Tensor, seen: Tensor, reach: float) -> Tensor:
-    """How far each place of the picture goes along with each track, in [0, 1]: [B, H/4 * W/4, N].
-
-    features: [B, D, H/4, W/4] of `inference.affinity`; origin: [B, N, 2]; seen: bool [B, N], the tracks that are ever
-    visible; reach: picture heights. It is a matter of the picture and the tracks' origins alone: a stream asks once for
-    each set of tracks.
-    """
-    batch, _, h, w = features.shape
-    if origin.shape[1] == 0:
-        return features.new_zeros(batch, h * w, 0)
-    aspect = torch.tensor([w / h, 1.0], device=features.device)
-    distance = _square_distance(grid_centres(h, w, features.device) * aspect, origin * aspect)  # [B, Q, N]
-    at, near, within = (1.0 / (1.0 + (distance / r**2).square().square()) for r in (AT, NEAR, reach))
-    # Neighbouring tracks hold one thing: what they say together errs less than any one of them.
-    weight = (distance + TOGETHER**2).reciprocal() * seen[:, None]
-    affinity = torch.exp(-square_distance(features, origin))
-    together = (weight * affinity).sum(-1, keepdim=True) / weight.sum(-1, keepdim=True).clamp_min(FAINT)  # [B, Q, 1]
-    near = near * (1.0 - DOUBT * (1.0 - together))
-    return torch.maximum(at, torch.maximum(near, within * together))
-
-
 def carry(picture: Tensor, belongs: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, reach: float) -> Carried:
     """Moves the picture so that each visible track's origin comes to lie where the track is.
 
-    picture: float32 [B, 3, H, W] in [-1, 1]; belongs: what `belonging` says of it; origin: [B, N, 2]; xy: [B, T, N, 2];
-    visible: bool [B, T, N]; reach: picture heights, how far a track takes along what belongs to it.
+    picture: float32 [B, 3, H, W] in [-1, 1]; belongs: what `inference.layer.belonging` says of it; origin: [B, N, 2];
+    xy: [B, T, N, 2]; visible: bool [B, T, N]; reach: picture heights, how far a track takes along what belongs to it.
     """
     batch, _, height, width = picture.shape
     frames = xy.shape[1]
@@ -104,7 +80,8 @@ def carry(picture: Tensor, belongs: Tensor, origin: Tensor, xy: Tensor, visible:
     agreement = 1.0 / (1.0 + (here - back[:, 1:]).square().sum(1, keepdim=True) / AGREEMENT**2)
     agreement = agreement * ((source > 0) & (source < aspect)).all(-1).view_as(agreement)
     gone = there.square().sum(1, keepdim=True)
-    stayed = 1.0 - layer * gone / (gone + AGREEMENT**2)
+    # Wider by a cell: the rim of a thing that left is a mixture of both, and would show as its outline.
+    stayed = 1.0 - F.max_pool2d(layer, RIM, stride=1, padding=RIM // 2) * gone / (gone + AGREEMENT**2)
 
     moving = support * agreement.square().square()
     still = (1.0 - support) * stayed.square().square()
@@ -133,20 +110,13 @@ def displacement_field(at: Tensor, points: Tensor, moved: Tensor, visible: Tenso
     """
     if points.shape[1] == 0:
         return points.new_zeros(points.shape[0], at.shape[0], 2)
-    weight = (_square_distance(at, points) + SHARPNESS**2).reciprocal_().square_() * visible[:, None]  # [M, Q, N]
+    weight = (square_distance(at, points) + SHARPNESS**2).reciprocal_().square_() * visible[:, None]  # [M, Q, N]
     columns = torch.cat([moved, torch.ones_like(moved[..., :1])], dim=-1)  # [M, N, 3]
     sums = weight @ columns  # [M, Q, 3]
     nearest = weight.amax(-1)  # 1 / (d^2 + sharpness^2)^2 of the nearest visible track, 0 without one
     # Squared once more, so that it falls with the eighth power: a soft border drags the surroundings along.
     closeness = (nearest * (reach**2 + SHARPNESS**2) ** 2).square()
     return sums[..., :2] / sums[..., 2:].clamp_min(1e-12) * (closeness / (closeness + 1.0))[..., None]
-
-
-def moving_layer(belongs: Tensor, visible: Tensor) -> Tensor:
-    """How far each place of the picture goes along with some visible track: [B, Q, N] and [B, T, N] to [B, T, Q]."""
-    if visible.shape[2] == 0:
-        return belongs.new_zeros(*visible.shape[:2], belongs.shape[1])
-    return (belongs[:, None] * visible[:, :, None]).amax(-1)
 
 
 def fill(frames: Tensor, weight: Tensor) -> Tensor:
@@ -172,18 +142,6 @@ def trace_back(displacement: Tensor, at: Tensor, aspect: float) -> Tensor:
     grid = (at * 2.0 - 1.0)[None, None]  # [1, 1, N, 2]
     moved = F.grid_sample(displacement[None], grid, align_corners=False, padding_mode="border")[0, :, 0].T  # [N, 2]
     return at - moved / torch.tensor([aspect, 1.0], device=at.device)
-
-
-def grid_centres(h: int, w: int, device: torch.device) -> Tensor:
-    """Centres of an h x w grid over the picture, normalised, [h*w, 2], row after row."""
-    y = (torch.arange(h, device=device) + 0.5) / h
-    x = (torch.arange(w, device=device) + 0.5) / w
-    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)
-
-
-def _square_distance(at: Tensor, points: Tensor) -> Tensor:
-    """[Q, 2] and [M, N, 2] to [M, Q, N]."""
-    return torch.cdist(at.expand(len(points), -1, -1), points, compute_mode="use_mm_for_euclid_dist").square_()
 
 
 def _plane(values: Tensor, h: int, w: int) -> Tensor:

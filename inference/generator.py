@@ -69,7 +69,7 @@ def direct(
 ) -> tuple[Direction, Carried | None]:
     """Tracks over T = 4F frames to the direction of F latents.
 
-    picture: float32 [B, 3, H, W] in [-1, 1]; belongs: what `inference.carry.belonging` says of it, needed where the
+    picture: float32 [B, 3, H, W] in [-1, 1]; belongs: what `inference.layer.belonging` says of it, needed where the
     model takes carried frames; origin: [B, N, 2], where each track lies in the picture; xy, visible: [B, T, N, ...];
     ids: [B, N]. Also returns the carried frames, where the model takes them.
     """

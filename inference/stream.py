@@ -16,9 +16,10 @@ from torch import Tensor
 
 from inference.autoencoder import CELL, FRAMES, DecoderState
 from inference.cache import KeyValues
-from inference.carry import belonging, trace_back
+from inference.carry import trace_back
 from inference.errors import UserError
 from inference.generator import direct, direct_picture
+from inference.layer import belonging
 from inference.package import ModelPackage
 from inference.rollout import Rollout
 from inference.tracks import Tracks

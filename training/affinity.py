@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from inference.affinity import STRIDE, AffinityNet, square_distance
-from inference.carry import grid_centres
+from inference.affinity import STRIDE, AffinityNet, feature_distance
 from inference.config import AffinityConfig, load_config, parse
+from inference.layer import grid_centres
 from inference.package import AFFINITY, DESCRIPTION, load_weights
 from training.autoencoder import any_style, learning_rate
 from training.checkpoint import CHECKPOINT, Run, update_ema
@@ -96,7 +96,7 @@ def relit(picture: Tensor, rng: np.random.Generator) -> Tensor:
 def affinity_loss(model: AffinityNet, batch: dict[str, Tensor]) -> Tensor:
     """Binary cross-entropy of the affinity to each query's thing, over all cells."""
     _, _, height, width = batch["picture"].shape
-    distance = square_distance(model(batch["picture"]), batch["at"])  # [B, Q, N]
+    distance = feature_distance(model(batch["picture"]), batch["at"])  # [B, Q, N]
     share = batch["mask"].flatten(2).transpose(1, 2)
     apart = (-torch.expm1(-distance - 1e-4)).log()  # log of 1 - affinity
     aspect = torch.tensor([width / height, 1.0])
@@ -110,7 +110,7 @@ def evaluate(model: AffinityNet, pictures: list[dict[str, Tensor]]) -> dict[str,
     """Mean intersection over union with the query's thing, over queries on things, and the loss."""
     overlaps, losses = [], []
     for sample in pictures:
-        distance = square_distance(model(sample["picture"]), sample["at"])
+        distance = feature_distance(model(sample["picture"]), sample["at"])
         found = torch.exp(-distance) > 0.5
         truth = sample["mask"].flatten(2).transpose(1, 2) > 0.5
         union = (found | truth).sum(1).clamp_min(1)

@@ -29,9 +29,9 @@ from torch.optim import Optimizer
 from inference import sampler
 from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder, group_frames
-from inference.carry import belonging
 from inference.config import ModelConfig, parse
 from inference.generator import Direction, Generator, direct, direct_picture
+from inference.layer import belonging
 from inference.package import GENERATOR, TEXT_FOLDER, load_weights
 from inference.rollout import Rollout
 from inference.text import TextEncoder

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.carry import Carried, belonging, carry, fill, trace_back
+from inference.carry import Carried, carry, fill, trace_back
+from inference.layer import belonging
 
 HEIGHT, WIDTH = 48, 64
 
