@@ -108,11 +108,11 @@ def print_table(title: str, tally: Tally) -> None:
     figures = tally.figures()
     names = ("psnr", "visible_psnr", "ssim", "perceptual", "edge", "epe_px", "epe_median_px", "survival")
     print(f"\n{title}; {figures['points']} points")
-    print(" " * 8 + "".join(f"{name:>14}" for name in names))
-    for who in (*CONTENDERS, "hand"):
-        values = figures[who]
+    print(" " * 10 + "".join(f"{name:>14}" for name in names))
+    for who in (*CONTENDERS, "hand_model", "hand_warp"):
+        values = figures[who] if who in CONTENDERS else tally.of_points(who)
         assert isinstance(values, dict)
-        print(f"{who:8}" + "".join(f"{shown(values.get(name)):>14}" for name in names))
+        print(f"{who:10}" + "".join(f"{shown(values.get(name)):>14}" for name in names))
     print(f"disoccluded {figures['disoccluded']}  still_change {figures['still_change']}")
 
 
@@ -132,9 +132,10 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="also 2,000 frames in one go")
     parser.add_argument("--long-frames", type=int, default=long_run.FRAMES, help="of --long; a quarter of it idle")
     parser.add_argument("--real", type=Path, default=folder_of_real_clips(), help="folder of real clips")
+    parser.add_argument("--threads", type=int, default=THREADS, help="1 where other work takes the cores")
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets")
     arguments = parser.parse_args()
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(arguments.threads)
     began = time.perf_counter()
     try:
         found = measure(arguments, load_library("test"))

@@ -1,13 +1,14 @@
 """Runs everybody on a clip and adds up what is measured.
 
 Owns the contenders and how figures of clips become figures of the benchmark. Knows metrics only by name and prints
-nothing. One thread; torch's own threads as the caller set them.
+nothing. As many threads as torch was given; each video is judged on one of them.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,9 +60,11 @@ class Tally:
     points: dict[str, list[PointErrors]] = field(default_factory=lambda: defaultdict(list))
     clips: int = 0
 
-    def add(self, who: str, what: str, value: float | None) -> None:
-        if value is not None:
-            self.values[who, what].append(value)
+    def add(self, who: str, figures: dict[str, float | None], errors: PointErrors) -> None:
+        for what, value in figures.items():
+            if value is not None:
+                self.values[who, what].append(value)
+        self.points[who].append(errors)
 
     def mean(self, who: str, what: str) -> float | None:
         """Of clips, each counting alike."""
@@ -86,7 +89,7 @@ class Tally:
         found: dict[str, object] = {
             who: {what: self.mean(who, what) for what in pictures} | self.of_points(who) for who in CONTENDERS
         }
-        found["hand"] = self.of_points("hand")
+        found["hand"] = self.of_points("hand_model")
         found["disoccluded"] = {who: self.mean(who, "disoccluded") for who in DISOCCLUDED}
         found["still_change"] = self.mean("model", "still_change")
         found["clips"] = self.clips
@@ -111,51 +114,45 @@ def measure_case(case: Case, stream: Stream, perceptual: PerceptualMetric | None
     if case.hand is not None:
         videos["hand_model"] = streamed(stream, case.frames[0], case.hand)
         videos["hand_warp"] = warp(case.frames[0], case.hand)
+    scored = case.scored()
+    features = perceptual.features(case.frames) if perceptual else []
+
+    def judged(who: str) -> tuple[dict[str, float | None], PointErrors]:
+        return _judged(case, who, videos[who], scored, perceptual, features)
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        verdicts = list(pool.map(judged, videos))
     for tally in tallies:
         tally.clips += 1
-    for who, what, value in _pixel_figures(case, videos, perceptual):
-        for tally in tallies:
-            tally.add(who, what, value)
-    for who, errors in _point_figures(case, videos):
-        for tally in tallies:
-            tally.points[who].append(errors)
+        for who, (figures, errors) in zip(videos, verdicts, strict=True):
+            tally.add(who, figures, errors)
     return videos
 
 
-def _pixel_figures(
-    case: Case, videos: Videos, perceptual: PerceptualMetric | None
-) -> list[tuple[str, str, float | None]]:
-    truth, shown = case.frames, case.shown
-    features = perceptual.features(truth) if perceptual else []
-    found: list[tuple[str, str, float | None]] = []
-    for who in CONTENDERS:
-        video = videos[who]
-        found += [
-            (who, "psnr", metrics.psnr(video, truth)),
-            (who, "ssim", metrics.ssim(video, truth)),
-            (who, "edge", metrics.edge(video, truth)),
-            (who, "perceptual", perceptual.distance(video, features) if perceptual else None),
-        ]
-        if shown is not None:
-            found.append((who, "visible_psnr", metrics.psnr(video, truth, shown)))
-    if shown is not None:
-        found += [(who, "disoccluded", metrics.psnr(videos[who], truth, ~shown)) for who in ("model", "warp")]
-    if case.uncovered is not None:
-        hands = ("hand_model", "hand_warp")
-        found += [(who, "disoccluded", metrics.psnr(videos[who], truth, case.uncovered)) for who in hands]
-    if case.still is not None:
-        found.append(("model", "still_change", metrics.still_change(videos["model"], truth, case.still)))
-    return found
-
-
-def _point_figures(case: Case, videos: Videos) -> list[tuple[str, PointErrors]]:
-    """Points are followed from the truth's frame 0 places, in each video's own frame 0."""
-
-    def errors(who: str, points: Targets) -> PointErrors:
-        return metrics.point_errors(points, follow(videos[who], case.pixels[0, points.index]))
-
-    scored = case.scored()
-    found = [(who, errors(who, scored)) for who in CONTENDERS]
-    if case.held is not None:
-        found.append(("hand", errors("hand_model", scored.of(case.held))))
-    return found
+def _judged(
+    case: Case,
+    who: str,
+    video: np.ndarray,
+    scored: Targets,
+    perceptual: PerceptualMetric | None,
+    features: list[torch.Tensor],
+) -> tuple[dict[str, float | None], PointErrors]:
+    """One video's figures. Points are followed from where the truth has them in frame 0, in the video's own frame 0."""
+    truth = case.frames
+    if who.startswith("hand_"):
+        assert case.held is not None
+        found = {"disoccluded": metrics.psnr(video, truth, case.uncovered) if case.uncovered is not None else None}
+        scored = scored.of(case.held)
+    else:
+        found = {
+            "psnr": metrics.psnr(video, truth),
+            "ssim": metrics.ssim(video, truth),
+            "edge": metrics.edge(video, truth),
+            "perceptual": perceptual.distance(video, features) if perceptual else None,
+        }
+        if case.shown is not None:
+            found["visible_psnr"] = metrics.psnr(video, truth, case.shown)
+            found["disoccluded"] = metrics.psnr(video, truth, ~case.shown)
+        if case.still is not None:
+            found["still_change"] = metrics.still_change(video, truth, case.still)
+    return found, metrics.point_errors(scored, follow(video, case.pixels[0, scored.index]))

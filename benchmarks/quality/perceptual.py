@@ -85,7 +85,7 @@ class PerceptualMetric(nn.Module):
 
     @torch.no_grad()
     def features(self, video: np.ndarray) -> list[Tensor]:
-        """Of every fourth frame of uint8 [T, H, W, 3]: [F, C, h, w] a scale, of length one over channels."""
+        """Of every eighth frame of uint8 [T, H, W, 3]: [F, C, h, w] a scale, of length one over channels."""
         x = torch.from_numpy(video[SPARSE]).permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
         x = F.relu6(self._bn0(self._conv_stem((x - self.mean) / self.std)))
         found = []

@@ -16,8 +16,7 @@ import numpy as np
 from inference.tracks import Tracks
 
 STEP = 4  # pixels between the places where the fit is solved; bilinear between them
-FALLOFF = 3  # weight of a track: 1 / (distance^2 + SOFT^2)^FALLOFF
-SOFT = 1.0  # pixels
+SOFT = 1.0  # pixels: the weight of a track is 1 / (distance^2 + SOFT^2)^3
 STIFF = 2.0  # pixels: how much spread of tracks it takes before a fit turns and stretches rather than shifts
 REACH = 30.0  # pixels: at this distance from the nearest track 1/e of its motion is left
 SHARP = 4  # of the fall: exp(-(distance / REACH)^SHARP)
@@ -53,7 +52,8 @@ def moving_least_squares(places: np.ndarray, at: np.ndarray, shift: np.ndarray) 
     """The shift [G, 2] of places [G, 2] by the weighted affine fit to shifts [N, 2] at [N, 2], N > 0; pixels."""
     x, y = at.T
     squared = (places[:, :1] - x) ** 2 + (places[:, 1:] - y) ** 2  # [G, N]
-    weight = 1 / (squared + SOFT**2) ** FALLOFF
+    softened = squared + SOFT**2
+    weight = 1 / (softened * softened * softened)
     weight /= weight.sum(axis=1, keepdims=True)
     moments = np.stack([x, y, x * x, x * y, y * y], axis=1)
     mean_x, mean_y, xx, xy, yy = (weight @ moments).T  # [G] each

@@ -49,12 +49,14 @@ def test_origins_undo_the_tracks_of_the_world() -> None:
     checked = 0
     for seed, style in ((1, "both"), (2, "camera"), (3, "both")):
         clip = make_clip(tiny_library(), seed, width=96, height=64, frames=9, style=style)
-        before, cover = origins(clip.scene, clip.owner_map[8], 8)
+        before, cover = origins(clip.scene, clip.owner_map, 8)
         xy, visible = clip.scene.track(before / [96, 64])
         centres = np.stack(np.meshgrid(np.arange(96) + 0.5, np.arange(64) + 0.5), axis=2).reshape(-1, 2)
         same = cover == clip.owner_map[8].ravel()
         assert np.abs(xy[8, same] * [96, 64] - centres[same]).max() < 0.01
         assert visible[0, same].all()
+        inside = cover != OUTSIDE
+        assert np.array_equal(cover[inside], clip.scene.owners(before[inside], int(clip.scene.middles[0])))
         outside = ((before < 0) | (before >= [96, 64])).any(axis=1)
         assert (cover[outside] == OUTSIDE).all()
         assert (cover[~outside] >= PLACE).all()
