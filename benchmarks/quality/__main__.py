@@ -88,12 +88,17 @@ def live_long(stream: Stream, frames: int) -> dict[str, float | None]:
     starter = tomllib.loads((STARTERS / "pictures.toml").read_text(encoding="utf-8"))["picture"][0]
     picture = load_picture(STARTERS / starter["file"]).crop(SIZE)
     found = long_run.run(stream, picture, (starter["grab"][0], starter["grab"][1]), frames, frames // 4)
-    print(f"{frames} frames of a looping drag on {starter['file']}, by quarter; mean colour of the picture as decoded "
-          + " ".join(f"{value:.1f}" for value in found.picture_colour))  # fmt: skip
-    for quarter in found.quarters:
-        colour = " ".join(f"{value:.1f}" for value in quarter.colour)
-        print(f"  edge {quarter.edge:.3f}  mean colour {colour}  chunk {quarter.chunk_ms:.1f} ms")
+    print(f"\n{starter['file']} as decoded: mean colour {colour(found.picture_colour)}")
+    runs = {f"{frames} frames of a looping drag": found.quarters, f"{frames // 4} frames without": found.idle_quarters}
+    for name, quarters in runs.items():
+        print(f"{name}, by quarter: edge energy as a share of that picture's, mean colour, median chunk")
+        for quarter in quarters:
+            print(f"  {quarter.edge:.3f}   {colour(quarter.colour)}   {quarter.chunk_ms:.1f} ms")
     return found.figures()
+
+
+def colour(values: tuple[float, float, float]) -> str:
+    return " ".join(f"{value:.1f}" for value in values)
 
 
 def perceptual_metric() -> PerceptualMetric | None:

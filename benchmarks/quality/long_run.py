@@ -35,7 +35,10 @@ class Quarter:
 
 @dataclass(frozen=True)
 class LongRun:
+    """quarters: of the drag; idle_quarters: without tracks; idle_psnr: of that to the picture as decoded, dB."""
+
     quarters: list[Quarter]
+    idle_quarters: list[Quarter]
     picture_colour: tuple[float, float, float]
     idle_psnr: float | None
 
@@ -69,25 +72,32 @@ def run(
     reference = edge_energy(decoded[None])
     tracks = looping_drag(grab, stream.size, _whole(frames, stream))
     stream.anchor(tracks[:1])
-    chunks = [(chunk, milliseconds) for chunk, milliseconds in _driven(stream, tracks[1:])]
-    quarters = []
-    for part in np.array_split(np.arange(len(chunks)), 4):
-        shown = np.concatenate([chunks[i][0] for i in part])
-        quarters.append(
-            Quarter(
-                edge=float(np.mean([edge_energy(frame[None]) for frame in shown])) / reference,
-                colour=_mean_colour(shown),
-                chunk_ms=float(np.median([chunks[i][1] for i in part])),
-            )
-        )
+    dragged = list(_driven(stream, tracks[1:]))
     stream.open(picture)
-    idle = np.concatenate([chunk for chunk, _ in _driven(stream, Tracks.empty(_whole(idle_frames, stream)))])
-    with_first = np.concatenate([decoded[None], idle])  # frame 0 does not count
-    return LongRun(quarters, _mean_colour(decoded[None]), psnr(with_first, np.broadcast_to(decoded, with_first.shape)))
+    idle = list(_driven(stream, Tracks.empty(_whole(idle_frames, stream))))
+    video = np.concatenate([decoded[None], *(chunk for chunk, _ in idle)])  # frame 0 does not count
+    return LongRun(
+        _quarters(dragged, reference),
+        _quarters(idle, reference),
+        _mean_colour(decoded[None]),
+        psnr(video, np.repeat(decoded[None], len(video), axis=0)),
+    )
 
 
-def _driven(stream: Stream, tracks: Tracks) -> Iterator[tuple[np.ndarray, float]]:
-    """Each chunk's frames uint8 [T, H, W, 3] and how long it took, milliseconds of wall time."""
+Chunk = tuple[np.ndarray, float]  # frames uint8 [T, H, W, 3], milliseconds
+
+
+def _quarters(chunks: list[Chunk], reference: float) -> list[Quarter]:
+    found = []
+    for part in np.array_split(np.arange(len(chunks)), 4):
+        frames = np.concatenate([chunks[i][0] for i in part])
+        edge = float(np.mean([edge_energy(frame[None]) for frame in frames])) / reference
+        found.append(Quarter(edge, _mean_colour(frames), float(np.median([chunks[i][1] for i in part]))))
+    return found
+
+
+def _driven(stream: Stream, tracks: Tracks) -> Iterator[Chunk]:
+    """Each chunk's frames and how long they took, wall time."""
     for start in range(0, len(tracks), stream.frames_per_chunk):
         began = time.perf_counter()
         frames = stream.advance(tracks[start : start + stream.frames_per_chunk])

@@ -135,7 +135,7 @@ def test_a_long_run_by_quarters(stream: Stream) -> None:
     found = long_run.run(stream, picture, (0.5, 0.6), frames=32, idle_frames=16)
     figures = found.figures()
     assert set(figures) == {"edge_ratio", "colour_shift", "chunk_ratio", "idle_psnr"}
-    assert len(found.quarters) == 4
+    assert len(found.quarters) == len(found.idle_quarters) == 4
     assert all(isinstance(value, float) and np.isfinite(value) for value in figures.values())
     assert figures["edge_ratio"] == pytest.approx(min(quarter.edge for quarter in found.quarters), abs=1e-3)
     repeated = long_run.run(stream, picture, (0.5, 0.6), frames=32, idle_frames=16)
