@@ -26,6 +26,7 @@ from inference.tracks import Tracks
 from training.world.clip import grid
 
 ENVIRONMENT = "MOTIONSTREAM_EVAL"
+FORWARD_BACKWARD = 1.0  # pixels: stricter than in measuring, for these stand in for the truth
 _ROW = re.compile(r"^\|\s*(?P<file>[^|\s]+\.mp4)\s*\|[^|]*\|(?P<starts>[^|]*)\|", re.MULTILINE)
 
 
@@ -84,5 +85,5 @@ def read_part(path: Path, start_s: float, seconds: float) -> tuple[np.ndarray, f
 def _tracks(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """xy float32 [T, N, 2] normalised and alive bool [T, N] of the grid that made clips have."""
     height, width = frames.shape[1:3]
-    followed = follow(frames, grid(width, height) * [width, height])
+    followed = follow(frames, grid(width, height) * [width, height], FORWARD_BACKWARD)
     return followed.xy / np.array([width, height], np.float32), followed.alive

@@ -31,8 +31,8 @@ class Followed:
     alive: np.ndarray
 
 
-def follow(frames: np.ndarray, points: np.ndarray) -> Followed:
-    """Points [N, 2] (pixels) of frame 0 through frames uint8 [T, H, W, 3]."""
+def follow(frames: np.ndarray, points: np.ndarray, forward_backward: float = FORWARD_BACKWARD) -> Followed:
+    """Points [N, 2] (pixels) of frame 0 through frames uint8 [T, H, W, 3]; forward_backward in pixels."""
     cv2.setNumThreads(1)
     height, width = frames.shape[1:3]
     centres = np.asarray(points, np.float32).reshape(-1, 2) - 0.5  # OpenCV puts pixel centres at whole numbers
@@ -43,11 +43,11 @@ def follow(frames: np.ndarray, points: np.ndarray) -> Followed:
         as_before = 2 * xy[t - 1] - xy[max(t - 2, 0)]
         there = _flow(frames[t - 1], frames[t], xy[t - 1], as_before, LEVELS)
         back = _flow(frames[t], frames[t - 1], there, there, LEVELS)
-        sure = alive[t - 1] & (np.linalg.norm(back - xy[t - 1], axis=1) < FORWARD_BACKWARD)
+        sure = alive[t - 1] & (np.linalg.norm(back - xy[t - 1], axis=1) < forward_backward)
         guess = np.where(sure[:, None], there, as_before)
         pulled = _flow(frames[0], frames[t], centres, guess, 0)
         back = _flow(frames[t], frames[0], pulled, centres, 0)
-        fits = np.linalg.norm(back - centres, axis=1) < FORWARD_BACKWARD
+        fits = np.linalg.norm(back - centres, axis=1) < forward_backward
         fits &= np.linalg.norm(pulled - guess, axis=1) < PULL
         xy[t] = np.where(fits[:, None], pulled, guess)
         inside = ((xy[t] >= -0.5) & (xy[t] < np.array([width, height]) - 0.5)).all(axis=1)
