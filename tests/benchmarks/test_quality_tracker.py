@@ -14,7 +14,7 @@ INNER = np.stack(np.meshgrid(np.arange(20.0, 80, 10), np.arange(20.0, 60, 10)), 
 def test_a_shift_is_followed_to_a_hundredth_of_a_pixel() -> None:
     found = follow(shifted_case(pace=3).frames, INNER)
     assert found.alive.all()
-    assert found.xy[-1] == pytest.approx(INNER + [24, 0], abs=0.02)
+    assert found.xy[-1] == pytest.approx(INNER + np.array([24, 0]), abs=0.02)
     assert np.array_equal(found.xy[0], INNER.astype(np.float32))
 
 
