@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format train-pocket bench build smoke clean
+.PHONY: help setup run test lint format train-pocket bench quality build smoke clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -55,6 +55,10 @@ train-pocket: $(VENV)/.ready-train ## train the small model under runs/; goes on
 
 bench: $(VENV)/.ready-test ## frames a second, latency and memory with the real window open
 	$(PY) -m benchmarks.stream
+
+quality: $(VENV)/.ready-measure ## how good the pictures are, on clips and places that nothing was chosen on (QUICK=1: 8 of 48 clips)
+	$(PY) -m training.world.fetch
+	$(PY) -m benchmarks.quality $(if $(QUICK),--quick)
 
 build: $(VENV)/.ready-build ## freeze the application into dist/ (TORCH=1 carries torch: large)
 	$(PY) -m PyInstaller --noconfirm --log-level WARN --distpath dist --workpath build build.spec

@@ -28,6 +28,7 @@ ROLES = {
     "run": ("run",),
     "train": ("run", "train"),
     "test": ("run", "train", "test"),
+    "measure": ("run", "train", "test", "measure"),
     "build": ("run", "build"),
 }
 
@@ -61,6 +62,7 @@ DOWNLOAD_MB = {
     "run": 260,
     "train": 25,
     "test": 60,
+    "measure": 20,
     "build": 10,
     "gpu": 200,
     "torch-cpu": 190,

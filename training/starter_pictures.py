@@ -1,7 +1,7 @@
 """Makes the starter pictures of `assets/pictures`: `python -m training.starter_pictures`.
 
 Owns the list of pictures, how toys are set into places, and `pictures.toml` beside them. Places and toys
-come from the world's *held-out* split and photographs from a Debian package that no clip uses, so the model
+come from the world's *held-out* splits and photographs from a Debian package that no clip uses, so the model
 has seen none of them in training. Run by hand after `training.world.fetch`; the app reads only the results.
 """
 
@@ -263,7 +263,8 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="where training.world.fetch put the pictures")
     root = cache_root(parser.parse_args().cache)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    library, photographs = load_library("held", root), fetch_photographs(root)
+    held, test, photographs = load_library("held", root), load_library("test", root), fetch_photographs(root)
+    library = Library("held-out", held.objects + test.objects, held.places + test.places)
     FOLDER.mkdir(parents=True, exist_ok=True)
     for scene in SCENES:
         path = FOLDER / f"{scene.name}.jpg"

@@ -11,7 +11,7 @@ from inference.errors import UserError
 from tests.training.world_pictures import drawn_object, drawn_place, tiny_library
 from training.world import load_library, make_clip
 from training.world.fetch import fetch, tone_map
-from training.world.library import held_out, trimmed
+from training.world.library import SPLITS, split_of, trimmed
 from training.world.names import code_points, plain_name
 from training.world.photographs import allowed, laid_around
 from training.world.pieces import cut_piece
@@ -31,32 +31,34 @@ def write_cache(root: Path, codes: tuple[int, ...]) -> None:
 def test_split_is_disjoint_and_by_name(tmp_path: Path) -> None:
     codes = code_points()[::4]
     write_cache(tmp_path, codes)
-    train, held = load_library("train", tmp_path), load_library("held", tmp_path)
+    train, held, test = (load_library(split, tmp_path) for split in SPLITS)
     for kind in ("objects", "places"):
-        ours, theirs = ({entry.name for entry in getattr(part, kind)} for part in (train, held))
-        assert ours.isdisjoint(theirs)
-        assert theirs
-    assert len(train.objects) + len(held.objects) == len(codes)
-    assert 0.04 < len(held.objects) / len(codes) < 0.18
+        names = [{entry.name for entry in getattr(part, kind)} for part in (train, held, test)]
+        assert all(names)
+        assert len(set.union(*names)) == sum(map(len, names))
+    assert len(train.objects) + len(held.objects) + len(test.objects) == len(codes)
+    assert 0.04 < (len(held.objects) + len(test.objects)) / len(codes) < 0.18
 
 
 def test_split_never_changes() -> None:
-    assert held_out("kiara_1_dawn")
-    assert held_out("venice")
-    assert not held_out("potsdamer_platz")
-    assert 70 < sum(held_out(f"thing {i}") for i in range(1000)) < 130
+    assert split_of("kiara_1_dawn") == "test"
+    assert split_of("venice") == "held"
+    assert split_of("potsdamer_platz") == "train"
+    splits = [split_of(f"thing {i}") for i in range(1000)]
+    assert 35 < splits.count("held") < 65
+    assert 35 < splits.count("test") < 65
 
 
 def test_a_renamed_place_keeps_its_side(tmp_path: Path) -> None:
-    write_cache(tmp_path, code_points()[::20])
-    assert "kiara_1_dawn" in {entry.name for entry in load_library("held", tmp_path).places}
+    write_cache(tmp_path, code_points()[::4])
+    assert "kiara_1_dawn" in {entry.name for entry in load_library("test", tmp_path).places}
 
 
 def test_empty_cache_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"training\.world\.fetch"):
         load_library("train", tmp_path)
     with pytest.raises(ValueError, match="split"):
-        load_library("test", tmp_path)
+        load_library("unseen", tmp_path)
 
 
 def test_a_library_travels_to_a_worker_as_its_list() -> None:
@@ -167,11 +169,10 @@ def test_cache_root_follows_the_environment(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.skipif(not (cache_root() / EMOJI.folder).is_dir(), reason="`python -m training.world.fetch` was not run")
 def test_the_real_world() -> None:
-    train, held = load_library("train"), load_library("held")
-    assert len(train.objects) + len(held.objects) > 600
-    assert len(train.places) + len(held.places) >= 18
-    assert len(held.places) >= 2
-    for library in (train, held):
+    libraries = [load_library(split) for split in SPLITS]
+    assert sum(len(library.objects) for library in libraries) > 600
+    assert sum(len(library.places) for library in libraries) >= 18
+    for library in libraries:
         clip = make_clip(library, 7, frames=5)
         assert clip.frames.std() > 5
         assert clip.visible.any()

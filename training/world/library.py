@@ -18,7 +18,7 @@ from training.world.names import code_points, plain_name
 from training.world.photographs import PACKAGE, STARTERS, laid_around
 from training.world.sources import EMOJI, PANORAMAS, cache_root, panorama_folder
 
-SPLITS = ("train", "held")
+SPLITS = ("train", "held", "test")
 # The npm package renamed Poly Haven's panoramas; one place must stay on one side of the split under both names.
 _PLACE_NAMES = {
     "apartment": "lebombo", "bridge": "adams_place_bridge", "city": "potsdamer_platz", "dawn": "kiara_1_dawn",
@@ -83,13 +83,23 @@ class Library:
         self._remember()
 
 
-def held_out(name: str) -> bool:
-    """Whether the object or place of this name belongs to the held-out tenth: a hash of the name alone."""
-    return int.from_bytes(hashlib.sha256(f"world {name}".encode()).digest()[:4], "big") % 10 == 0
+def split_of(name: str) -> str:
+    """The split of the object or place of this name, by hashes of the name alone.
+
+    A tenth is kept from training: 'held', on which choices are made, and 'test', on which none is: it is for
+    `benchmarks.quality` alone.
+    """
+    if _hash(f"world {name}") % 10:
+        return "train"
+    return "test" if _hash(f"quality {name}") % 2 else "held"
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
 def load_library(split: str = "train", cache: Path | str | None = None) -> Library:
-    """The fetched pictures of one split ('train' or 'held'). Raises UserError where nothing was fetched."""
+    """The fetched pictures of one split of SPLITS. Raises UserError where nothing was fetched."""
     if split not in SPLITS:
         raise ValueError(f"split must be one of {SPLITS}, not {split!r}")
     root = cache_root(cache)
@@ -98,11 +108,10 @@ def load_library(split: str = "train", cache: Path | str | None = None) -> Libra
         raise UserError(
             f"The world's pictures are not in {root}.", next="Run `python -m training.world.fetch` to get them."
         )
-    held = split == "held"
     return Library(
         split,
-        tuple(entry for entry in objects if held_out(entry.name) == held),
-        tuple(entry for entry in places if held_out(entry.name) == held),
+        tuple(entry for entry in objects if split_of(entry.name) == split),
+        tuple(entry for entry in places if split_of(entry.name) == split),
     )
 
 
