@@ -6,14 +6,18 @@ calls. UI thread.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
+import math
+from functools import cache
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
 
 from desktop import theme
 
 _LINE_FONT_PX = 14
 _HAND_PX = 44.0
-_HAND_RIM = 1.6
+_HAND_RIM = 1.3
+_TIP = QPointF(9.0, 1.4)  # of the finger, in the box that the hand is drawn in
 
 
 def line_size(text: str) -> QRectF:
@@ -34,18 +38,27 @@ def paint_line(painter: QPainter, text: str, box: QRectF) -> None:
 
 def paint_hand(painter: QPainter, tip: QPointF) -> None:
     """A hand whose index finger touches `tip`."""
-    painter.save()
-    painter.translate(tip)
+    painter.drawImage(tip - _TIP * (_HAND_PX / 24.0), _hand_image(painter.device().devicePixelRatio()))
+
+
+@cache
+def _hand_image(pixel_ratio: float) -> QImage:
+    """Drawn in memory: Qt fills a path like this through OpenGL only where the framebuffer has a stencil."""
+    image = QImage(QSize(1, 1) * math.ceil(_HAND_PX * pixel_ratio), QImage.Format.Format_ARGB32_Premultiplied)
+    image.setDevicePixelRatio(pixel_ratio)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.scale(_HAND_PX / 24.0, _HAND_PX / 24.0)
-    painter.rotate(-14)
-    painter.translate(-9.0, -1.2)  # the finger's tip within the box
-    painter.setPen(QPen(QColor(20, 22, 27, 230), _HAND_RIM, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+    round_cap, round_join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
+    painter.setPen(QPen(QColor(20, 22, 27, 230), _HAND_RIM, Qt.PenStyle.SolidLine, round_cap, round_join))
     painter.setBrush(QColor(255, 255, 255, 240))
     painter.drawPath(_hand())
-    painter.setPen(QPen(QColor(20, 22, 27, 110), 0.9, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+    painter.setPen(QPen(QColor(20, 22, 27, 110), 0.9, Qt.PenStyle.SolidLine, round_cap))
     for x in (10.9, 13.9, 16.8):  # between the fingers
         painter.drawLine(QPointF(x, 11.2), QPointF(x, 14.2))
-    painter.restore()
+    painter.end()
+    return image
 
 
 def _hand() -> QPainterPath:

@@ -270,7 +270,7 @@ class Conductor(QObject):
     def _line(self) -> str:
         player = self._window.player
         if not self._window.viewport.has_picture:
-            return _NO_PICTURE_HINT
+            return "" if self.guide else _NO_PICTURE_HINT
         if player.paused_by_person:
             return "Paused  ·  Space to go on"
         if player.state in (EngineState.LOADING, EngineState.WARMING):

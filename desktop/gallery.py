@@ -155,7 +155,7 @@ class StartPanel(_Column):
     open_asked = Signal()
 
     def __init__(self, starters: Iterable[Choice], recent: Iterable[Choice]) -> None:
-        super().__init__(_COLUMNS * _TILE.width() + 58)
+        super().__init__(_COLUMNS * _TILE.width() + 46)
         self._layout = QVBoxLayout(self.widget())
         self._layout.setContentsMargins(18, 16, 14, 16)
         self._layout.setSpacing(8)

@@ -1,9 +1,9 @@
 """The living picture: shows frames and the points over them, and turns the mouse into gestures on the
 picture.
 
-Owns the GL context's renderer and, in `desktop.pointer`, the mouse. Never decides what a gesture means (`desktop.edits`)
-nor when a frame is due (`desktop.pace`). Repaints on a new frame, and at most 60 times a second while the pointer or the
-overlay moves. UI thread; GL only inside Qt's paint calls or between `makeCurrent` and `doneCurrent`.
+Owns the GL context's renderer and, in `desktop.pointer`, the mouse. Never decides what a gesture means
+(`desktop.edits`) nor when a frame is due (`desktop.pace`). Repaints on a new frame, and at most 60 times a second while
+the pointer or the overlay moves. UI thread; GL only inside Qt's paint calls or between `makeCurrent` and `doneCurrent`.
 
 It is a `QOpenGLWindow` in a window container and not a `QOpenGLWidget`, because Qt composes the latter with
 the rest of the window: on a machine that draws OpenGL in software that costs 29 ms of a core a frame at
