@@ -45,10 +45,11 @@ def application(arguments: Sequence[str] = ()) -> QApplication:
     form.setSwapInterval(1)
     QSurfaceFormat.setDefaultFormat(form)  # before the first context, hence before the application
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
-    # Qt would throw away all but the newest of the moves that wait; the engine follows the whole way (desktop.pointer).
-    QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents, False)
     QCoreApplication.setApplicationName(resources.APP_NAME)
     app = QApplication([resources.APP_NAME, *arguments])
+    # Qt would throw away all but the newest of the moves that wait; the engine follows the whole way (desktop.pointer).
+    # After the application, whose X11 plug-in turns it on.
+    QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents, False)
     apply_theme(app)
     return app
 

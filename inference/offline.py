@@ -70,7 +70,7 @@ def render(
     if present is None:
         present = _lives(tracks.visible)
     for start in range(1, len(tracks), frames):
-        rows = tracks[start : start + frames].of_points(present[start : start + frames].any(axis=0))
+        rows = tracks[start : start + frames].of_points(np.any(present[start : start + frames], axis=0))
         yield from stream.advance(rows.held_to(frames))[: len(rows)]
 
 
