@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format train-pocket bench build smoke clean
+.PHONY: help setup run test lint format gif train-pocket bench build smoke clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -51,6 +51,9 @@ train-pocket: $(VENV)/.ready-train ## train the small model under runs/; goes on
 	$(PY) -m training.causal --recipe $(POCKET)/causal.toml --autoencoder runs/autoencoder --run runs/causal
 	$(PY) -m training.autoencoder --recipe $(POCKET)/decoder.toml --start runs/autoencoder --run runs/decoder
 	$(PY) -m training.export --recipe $(POCKET)/causal.toml --autoencoder runs/decoder --run runs/causal --package assets/models/pocket
+
+gif: $(VENV)/.ready-run ## make the README's docs/figures/drag.gif from the recorded demo
+	$(PY) -m desktop.demo --gif docs/figures/drag.gif
 
 bench: $(VENV)/.ready-test ## frames a second, latency and memory with the real window open
 	$(PY) -m benchmarks.stream
