@@ -6,17 +6,14 @@ calls. UI thread.
 
 from __future__ import annotations
 
-import math
-from functools import cache
-
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 
 from desktop import theme
 
 _LINE_FONT_PX = 14
 _HAND_PX = 44.0
-_HAND_RIM = 1.3
+_HAND_RIM = 0.8
 _TIP = QPointF(9.0, 1.4)  # of the finger, in the box that the hand is drawn in
 
 
@@ -37,50 +34,41 @@ def paint_line(painter: QPainter, text: str, box: QRectF) -> None:
 
 
 def paint_hand(painter: QPainter, tip: QPointF) -> None:
-    """A hand whose index finger touches `tip`."""
-    painter.drawImage(tip - _TIP * (_HAND_PX / 24.0), _hand_image(painter.device().devicePixelRatio()))
-
-
-@cache
-def _hand_image(pixel_ratio: float) -> QImage:
-    """Drawn in memory: Qt fills a path like this through OpenGL only where the framebuffer has a stencil."""
-    image = QImage(QSize(1, 1) * math.ceil(_HAND_PX * pixel_ratio), QImage.Format.Format_ARGB32_Premultiplied)
-    image.setDevicePixelRatio(pixel_ratio)
-    image.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(image)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    """A hand whose index finger touches `tip`. Rounded boxes alone: without a stencil in the framebuffer, Qt fills no
+    other path through OpenGL.
+    """
+    painter.save()
+    painter.translate(tip)
     painter.scale(_HAND_PX / 24.0, _HAND_PX / 24.0)
-    round_cap, round_join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
-    painter.setPen(QPen(QColor(20, 22, 27, 230), _HAND_RIM, Qt.PenStyle.SolidLine, round_cap, round_join))
-    painter.setBrush(QColor(255, 255, 255, 240))
-    painter.drawPath(_hand())
-    painter.setPen(QPen(QColor(20, 22, 27, 110), 0.9, Qt.PenStyle.SolidLine, round_cap))
-    for x in (10.9, 13.9, 16.8):  # between the fingers
-        painter.drawLine(QPointF(x, 11.2), QPointF(x, 14.2))
-    painter.end()
-    return image
+    painter.translate(-_TIP)
+    painter.setPen(Qt.PenStyle.NoPen)
+    for rim, colour in ((_HAND_RIM, QColor(20, 22, 27)), (0.0, QColor(255, 255, 255))):
+        painter.setBrush(colour)
+        for box, turn_deg in _HAND:
+            painter.save()
+            painter.translate(box.center())
+            painter.rotate(turn_deg)
+            grown = QRectF(-box.width() / 2, -box.height() / 2, box.width(), box.height()).adjusted(
+                -rim, -rim, rim, rim
+            )
+            corner = min(grown.width(), grown.height()) / 2
+            painter.drawRoundedRect(grown, corner, corner)
+            painter.restore()
+    painter.setBrush(QColor(120, 124, 132))
+    for x in (10.75, 13.75, 16.65):  # between the fingers
+        painter.drawRect(QRectF(x - 0.3, 11.0, 0.6, 3.4))
+    painter.restore()
 
 
-def _hand() -> QPainterPath:
-    """A pointing hand in a 24 x 24 box: index finger up, the others folded, the thumb at the left."""
-    parts = QPainterPath()
-    for x, top, bottom, width in ((9.0, 1.2, 16.0, 3.4), (12.3, 7.6, 16.0, 3.2), (15.3, 8.3, 16.0, 3.2)):
-        parts = parts.united(_finger(x, top, bottom, width))
-    parts = parts.united(_finger(18.1, 9.4, 16.0, 3.0))
-    palm = QPainterPath()
-    palm.addRoundedRect(QRectF(7.3, 11.5, 12.3, 10.6), 4.6, 4.6)
-    thumb = QPainterPath(QPointF(8.2, 18.6))
-    thumb.cubicTo(6.4, 16.8, 5.4, 15.2, 4.2, 13.6)
-    thumb.cubicTo(3.3, 12.2, 5.2, 11.0, 6.4, 12.2)
-    thumb.lineTo(9.0, 14.8)
-    thumb.closeSubpath()
-    return parts.united(palm).united(thumb).simplified()
-
-
-def _finger(x: float, top: float, bottom: float, width: float) -> QPainterPath:
-    path = QPainterPath()
-    path.addRoundedRect(QRectF(x - width / 2, top, width, bottom - top), width / 2, width / 2)
-    return path
+# The fingers, the thumb and the palm in a 24 x 24 box, each with its turn in degrees.
+_HAND = (
+    (QRectF(7.3, 1.2, 3.4, 15.0), 0.0),
+    (QRectF(10.7, 7.6, 3.2, 9.0), 0.0),
+    (QRectF(13.7, 8.3, 3.2, 9.0), 0.0),
+    (QRectF(16.6, 9.4, 3.0, 9.0), 0.0),
+    (QRectF(4.9, 11.6, 2.9, 8.6), -38.0),
+    (QRectF(7.4, 12.6, 12.2, 9.2), 0.0),
+)
 
 
 def _font() -> QFont:

@@ -10,8 +10,8 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QLayout, QPushButton, QVBoxLayout, QWidget
 
 from desktop import theme
 from desktop.doctor import Finding, Level, examine
@@ -19,6 +19,8 @@ from desktop.doctor import Finding, Level, examine
 log = logging.getLogger(__name__)
 
 _COLOURS = {Level.GOOD: "#5fd38d", Level.NOTE: theme.WARM, Level.BAD: theme.PIN}
+
+_TEXT_WIDTH = 470
 
 
 class DoctorCard(QDialog):
@@ -32,19 +34,20 @@ class DoctorCard(QDialog):
     def __init__(self, package: Path, gl_renderer: str, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Check this machine")
-        self.setMinimumWidth(640)
         self._package, self._gl_renderer = package, gl_renderer
         self.findings: list[Finding] = []
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="doctor")
         self._running = False
         self._stopping = False
         column = QVBoxLayout(self)
+        column.setSizeConstraint(QLayout.SizeConstraint.SetFixedSize)  # grows with each finding
         column.setContentsMargins(28, 24, 28, 20)
         column.setSpacing(14)
         self._rows = QGridLayout()
         self._rows.setHorizontalSpacing(14)
         self._rows.setVerticalSpacing(3)
-        self._rows.setColumnStretch(2, 1)
+        self._rows.setColumnMinimumWidth(1, 96)
+        self._rows.setColumnMinimumWidth(2, _TEXT_WIDTH)
         column.addLayout(self._rows)
         self.summary = QLabel()
         self.summary.setObjectName("dim")
@@ -58,6 +61,8 @@ class DoctorCard(QDialog):
         self._finished.connect(self._on_finished, queued)
 
     def examine(self) -> None:
+        window = self.parentWidget()
+        self.move(window.mapToGlobal(QPoint((window.width() - _TEXT_WIDTH) // 2 - 80, 48)))  # room to grow downwards
         self.show()
         self.raise_()
         if self._running:
@@ -98,6 +103,7 @@ class DoctorCard(QDialog):
         advice.setObjectName("dim")
         advice.setContentsMargins(0, 0, 0, 8)
         for label in (value, advice):
+            label.setFixedWidth(_TEXT_WIDTH)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._rows.addWidget(dot, row, 0)

@@ -19,6 +19,7 @@ from desktop import theme
 from inference.pacing import EngineStats
 
 PERIOD_MS = 100
+_WIDTH = 330
 _HISTORY = 300  # readings: half a minute
 _STAGE_COLOURS = {"control": "#ffb454", "transformer": "#7cc4ff", "decode": "#5fd38d"}
 _OTHER_COLOUR = "#b48ef0"
@@ -42,6 +43,7 @@ class TelemetryDock(QDockWidget):
         self.setObjectName("telemetry")
         self.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setMaximumWidth(_WIDTH)
         self._read = read
         self.panel: TelemetryPanel | None = None
         self._timer = QTimer(self, interval=PERIOD_MS)
@@ -156,7 +158,6 @@ class TelemetryPanel(QWidget):
         plot.getAxis("left").setPen(theme.LINE)
         plot.getAxis("left").setWidth(34)
         plot.setXRange(-_HISTORY * PERIOD_MS / 1000, 0, padding=0)
-        plot.setLimits(yMin=0)
         plot.addLegend(offset=(4, 2), labelTextColor=theme.DIM, labelTextSize="8pt", colCount=3, verSpacing=-6)
         column.addWidget(plot, 1)
         return plot
@@ -169,6 +170,7 @@ class TelemetryPanel(QWidget):
         curve, values = self._curves[name]
         values.append(value)
         count = len(values)
+        plot.setYRange(0, 1.25 * max(max(own) for line, own in self._curves.values() if line in plot.listDataItems()))
         curve.setData([(i - count + 1) * PERIOD_MS / 1000 for i in range(count)], list(values))
 
 
@@ -189,7 +191,7 @@ class ContextStrip(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours = {"sink": theme.WARM, "window": "#3d5a78", "current": theme.ACCENT}
-        shares = {"sink": 0.2, "window": 0.55, "current": 0.25}  # of the width: the sink alone is far away in time
+        shares = {"sink": 0.18, "window": 0.44, "current": 0.38}  # of the width: the sink alone is far away in time
         left, gap = 0.0, 6.0
         for name, share in shares.items():
             width = self.width() * share - gap
