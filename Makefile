@@ -12,6 +12,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint format train-pocket bench quality build smoke clean
+.PHONY: help setup run test lint format gif train-pocket bench build smoke clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -52,6 +53,9 @@ train-pocket: $(VENV)/.ready-train ## train the small model under runs/; goes on
 	$(PY) -m training.causal --recipe $(POCKET)/causal.toml --autoencoder runs/autoencoder --affinity runs/affinity --run runs/causal
 	$(PY) -m training.autoencoder --recipe $(POCKET)/decoder.toml --start runs/autoencoder --run runs/decoder
 	$(PY) -m training.export --recipe $(POCKET)/causal.toml --autoencoder runs/decoder --affinity runs/affinity --run runs/causal --package assets/models/pocket
+
+gif: $(VENV)/.ready-run ## make the README's docs/figures/drag.gif from the recorded demo
+	$(PY) -m desktop.demo --gif docs/figures/drag.gif
 
 bench: $(VENV)/.ready-test ## frames a second, latency and memory with the real window open
 	$(PY) -m benchmarks.stream

@@ -173,7 +173,7 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
     record, early_mb = Record(), list[float]()
     with tempfile.TemporaryDirectory() as data:
         window = build_window(
-            package_stream(package, threads), buckets=config.buckets, data_dir=Path(data), package=package.name
+            package_stream(package, threads), buckets=config.buckets, data_dir=Path(data), package=package
         )
         window.viewport.frame_shown.connect(
             lambda index, sampled_s, swap_s: record.shown.append((index, sampled_s, swap_s))
@@ -198,7 +198,7 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
             if points.held is not None:
                 record.taken.append((time.monotonic(), *points.get(points.held).xy))
 
-        window.viewport.dragged.connect(on_dragged)
+        window.viewport.pointer.dragged.connect(on_dragged)
         record.shown.clear()
         QTimer.singleShot(int(RSS_FIRST_S * 1e3), lambda: early_mb.append(resident_mb()))
         hand = Hand(window, record, np.random.default_rng(0)).drag(seconds)

@@ -1,4 +1,4 @@
-"""The command line `motionstream`: the application, or `motionstream render`, which imports no Qt.
+"""The command line `motionstream`: the application, or `motionstream render` and `doctor`, which import no Qt.
 
 Owns the arguments and the order of the heavy imports. Main thread.
 """
@@ -17,6 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["render"]:
         return _render(words[1:])
+    if words[:1] == ["doctor"]:
+        return _doctor(words[1:])
     options = _parser().parse_args(words)
     import inference  # noqa: F401 - before torch: sets how OpenMP waits
 
@@ -37,13 +39,24 @@ def _render(words: list[str]) -> int:
     return offline.main(words)
 
 
+def _doctor(words: list[str]) -> int:
+    from desktop import doctor, resources
+
+    parser = argparse.ArgumentParser(
+        prog="motionstream doctor", description="Look at this machine and measure how fast the model runs on it."
+    )
+    parser.add_argument("--package", type=Path, default=resources.default_package(), help="model package folder")
+    return doctor.main(parser.parse_args(words).package)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="motionstream",
         description="A living picture: grab a point, drag it, and the video follows.",
-        epilog="`motionstream render --help`: make frames off-screen from a picture and a tracks file.",
+        epilog="`motionstream render --help`: make frames off-screen from a picture and a tracks file. `motionstream"
+        " doctor`: look at this machine.",
     )
-    parser.add_argument("picture", nargs="?", type=Path, help="a picture to open (default: the first starter picture)")
+    parser.add_argument("picture", nargs="?", type=Path, help="a picture to open (default: the start screen)")
     parser.add_argument("--package", type=Path, help="model package folder (default: the one that ships with it)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise (default: 0)")
     parser.add_argument("--smoke", action="store_true", help="open the window, paint a picture, close it")

@@ -29,6 +29,7 @@ class Situation:
     dragging: bool
     can_undo: bool
     can_redo: bool
+    full_screen: bool
 
 
 def _always(_: Situation) -> bool:
@@ -65,7 +66,26 @@ SPECS: tuple[ActionSpec, ...] = (
         enabled_when=lambda s: s.croppable and not s.cropping and not s.dragging,
     ),
     ActionSpec("crop_use", "", "Use this crop", ("Return", "Enter"), enabled_when=lambda s: s.cropping),
-    ActionSpec("crop_cancel", "", "Keep the old crop", ("Esc",), enabled_when=lambda s: s.cropping),
+    ActionSpec(
+        "crop_cancel", "", "Keep the old crop", ("Esc",), enabled_when=lambda s: s.cropping and not s.full_screen
+    ),
+    ActionSpec(
+        "save_picture",
+        "File",
+        "Save picture…",
+        ("Ctrl+S",),
+        icon="save",
+        in_toolbar=True,
+        tip="what is shown now, without the points",
+        enabled_when=lambda s: s.has_picture and not s.cropping,
+    ),
+    ActionSpec(
+        "save_clip",
+        "File",
+        "Save last 30 seconds…",
+        ("Ctrl+Shift+S",),
+        enabled_when=lambda s: s.streaming and not s.cropping,
+    ),
     ActionSpec("quit", "File", "Quit", ("Ctrl+Q",)),
     ActionSpec(
         "undo",
@@ -98,7 +118,7 @@ SPECS: tuple[ActionSpec, ...] = (
         "Let go of point",
         ("Esc",),
         tip="the one in the hand, the selected, or the newest",
-        enabled_when=lambda s: s.has_points and not s.cropping,
+        enabled_when=lambda s: s.has_points and not s.cropping and not s.full_screen,
     ),
     ActionSpec(
         "let_go_all",
@@ -132,7 +152,12 @@ SPECS: tuple[ActionSpec, ...] = (
         ("P", "/"),
         enabled_when=lambda s: s.has_picture and not s.cropping,
     ),
+    ActionSpec("start", "View", "All pictures", ("Ctrl+N",), enabled_when=lambda s: not s.full_screen),
+    ActionSpec("telemetry", "View", "Telemetry", ("T",), tip="what the engine does, in figures"),
+    ActionSpec("full_screen", "View", "Full screen", ("F11",)),
+    ActionSpec("leave_full_screen", "View", "Leave full screen", ("Esc",), enabled_when=lambda s: s.full_screen),
     ActionSpec("cheat_sheet", "Help", "Mouse and keys", ("F1", "?"), icon="help", in_toolbar=True),
+    ActionSpec("doctor", "Help", "Check this machine…"),
     ActionSpec("sessions", "Help", "Show sessions folder"),
     ActionSpec("logs", "Help", "Show log folder"),
     ActionSpec("about", "Help", "About MotionStream"),

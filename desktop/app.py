@@ -19,6 +19,7 @@ from desktop import diagnostics, resources
 from desktop.crop import Bucket
 from desktop.main_window import MainWindow
 from desktop.pictures import read_starters
+from desktop.recorded_hand import Demo, load_demo
 from desktop.theme import apply_theme
 from inference.config import load_config
 from inference.engine import Engine, StreamLike
@@ -46,6 +47,9 @@ def application(arguments: Sequence[str] = ()) -> QApplication:
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
     QCoreApplication.setApplicationName(resources.APP_NAME)
     app = QApplication([resources.APP_NAME, *arguments])
+    # Qt would throw away all but the newest of the moves that wait; the engine follows the whole way (desktop.pointer).
+    # After the application, whose X11 plug-in turns it on.
+    QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents, False)
     apply_theme(app)
     return app
 
@@ -74,18 +78,27 @@ def build_window(
     *,
     buckets: tuple[Bucket, ...] = COMMON_BUCKETS,
     data_dir: Path | None = None,
-    package: str = "",
+    package: Path | None = None,
     seed: int = 0,
 ) -> MainWindow:
     """The main window with an engine of its own, not yet shown and without a picture (`open_picture`).
 
-    make_stream runs on the engine's thread at the first picture; when it raises UserError the window says
-    so and lives on. data_dir holds sessions and pasted pictures; None is the user's own.
+    make_stream runs on the engine's thread at the first picture; when it raises UserError the window says so and lives
+    on. package: its folder, for the check-up and the session files. data_dir holds sessions, pasted pictures and
+    settings; None is the user's own.
     """
     folder = data_dir or resources.user_data_dir()
-    engine = Engine(make_stream, sessions=folder / "sessions", package=package)
+    engine = Engine(make_stream, sessions=folder / "sessions", package=package.name if package else "")
     starters = read_starters(resources.resource_path("assets", "pictures"))
-    return MainWindow(engine, buckets, starters, folder, resources.user_log_dir(), seed)
+    return MainWindow(engine, buckets, starters, folder, resources.user_log_dir(), seed, package, _start_demo())
+
+
+def _start_demo() -> Demo | None:
+    try:
+        return load_demo(resources.resource_path("assets", "demo"), "start.toml")
+    except UserError as error:
+        log.warning("%s", error)
+        return None
 
 
 def package_stream(package: Path, threads: int | None = None) -> Callable[[], StreamLike]:
@@ -123,7 +136,7 @@ def run(picture: Path | None, package: Path, seed: int, *, smoke: bool = False) 
     if problem := opengl_problem():
         sys.stderr.write(problem + "\n")
         return diagnostics.EXIT_UNUSABLE
-    window = build_window(package_stream(package), buckets=_buckets_of(package), package=package.name, seed=seed)
+    window = build_window(package_stream(package), buckets=_buckets_of(package), package=package, seed=seed)
     window.show()
     window.open_picture(picture)
     if smoke:

@@ -20,14 +20,14 @@ class CheatSheet(QDialog):
         for spec in SPECS:
             if spec.shortcuts:
                 keys = QKeySequence(spec.shortcuts[0]).toString(QKeySequence.SequenceFormat.NativeText)
-                groups.setdefault(spec.menu or "Crop", []).append(
+                groups.setdefault(spec.menu or "While cropping", []).append(
                     (keys, f"{spec.text}: {spec.tip}" if spec.tip else spec.text)
                 )
         row = QHBoxLayout(self)
         row.setSizeConstraint(QLayout.SizeConstraint.SetFixedSize)
         row.setContentsMargins(28, 24, 28, 24)
         row.setSpacing(44)
-        for names in (("Mouse", "Edit"), ("File", "Play", "Crop", "Help")):
+        for names in (("Mouse", "Edit", "While cropping"), ("File", "Play", "View", "Help")):
             column = QVBoxLayout()
             for name in names:
                 column.addLayout(_group(name, groups[name]))

@@ -1,6 +1,6 @@
 """The demo without a display: `python -m desktop.demo` plays a recorded drag through the window's own engine.
 
-Owns the playback, its measurements and the two files it writes. The frames are made by the same `Engine` in
+Owns the playback, its measurements and the files it writes. The frames are made by the same `Engine` in
 real time as in the window and drawn by the same `Renderer` on an EGL context. They are encoded afterwards:
 the encoder takes no time from the model. Imports no Qt. The main thread owns the GL context.
 """
@@ -8,6 +8,7 @@ the encoder takes no time from the model. Imports no Qt. The main thread owns th
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 import threading
@@ -37,6 +38,8 @@ from render.surface import Surface
 SHORT_SIDE = 720  # of the video, pixels; what a window on a common screen shows
 SHEET_COLUMNS, SHEET_ROWS, SHEET_GAP = 3, 3, 8
 SHEET_SCALE = 0.625  # of the video's size
+NO_DITHER = Image.Dither.NONE  # dots would move in every frame, and cost twice the bytes
+GIF_WIDTH, GIF_COLOURS, GIF_STEP_S = 384, 64, 0.08
 
 OpenPackage = Callable[[Path], tuple[StreamLike, tuple[tuple[int, int], ...]]]
 
@@ -180,6 +183,26 @@ def write_contact_sheet(path: Path, playback: Playback, screen: Screen) -> None:
         ) from error
 
 
+def write_gif(path: Path, playback: Playback, screen: Screen) -> None:
+    """The playback as an animated picture for a README: small, few colours, at most 12 frames a second."""
+    width, height = (round(side * GIF_WIDTH / screen.size[0]) for side in screen.size)
+    frames: list[Image.Image] = []
+    due_s: list[float] = []
+    for shown in playback.shown:
+        if due_s and shown.shown_s - due_s[-1] < GIF_STEP_S:
+            continue
+        pixels = screen.show(shown.frame.image, shown.overlay, (width, height)).read()[..., :3]
+        frames.append(Image.fromarray(pixels).quantize(GIF_COLOURS, Image.Quantize.MAXCOVERAGE, dither=NO_DITHER))
+        due_s.append(shown.shown_s)
+    steps_ms = [max(20, round((after - before) * 1000)) for before, after in itertools.pairwise(due_s)]
+    try:
+        frames[0].save(path, save_all=True, append_images=frames[1:], duration=[*steps_ms, 900], loop=0, optimize=True)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}).", "The video is finished.", "Make room on the disk."
+        ) from error
+
+
 def report(playback: Playback, engine: Engine) -> str:
     """Frames a second and latency, in words."""
     stats = engine.stats()
@@ -207,14 +230,14 @@ def main(arguments: Sequence[str] | None = None, *, open_package: OpenPackage = 
     """The command. 0, or 2 after a sentence on stderr."""
     options = _parser().parse_args(arguments)
     try:
-        _run(options.demo, options.package, options.out, open_package)
+        _run(options.demo, options.package, options.out, options.gif, open_package)
     except (UserError, GLUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
 
 
-def _run(folder: Path, package: Path, out: Path, open_package: OpenPackage) -> None:
+def _run(folder: Path, package: Path, out: Path, gif: Path | None, open_package: OpenPackage) -> None:
     _say(reason())
     demo = load_demo(folder)
     loaded = load_picture(demo.picture)
@@ -237,6 +260,8 @@ def _run(folder: Path, package: Path, out: Path, open_package: OpenPackage) -> N
         engine.stop()  # its frames are in: the rest of the machine is for the encoder
         write_video(out / "demo.mp4", playback, screen, stream.fps)
         write_contact_sheet(out / "demo.png", playback, screen)
+        if gif is not None:
+            write_gif(gif, playback, screen)
     _say(f"Wrote {out / 'demo.mp4'} and {out / 'demo.png'}.")
 
 
@@ -251,6 +276,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Plays the recorded demo drag off-screen and writes a video.",
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for demo.mp4 and demo.png")
+    parser.add_argument("--gif", type=Path, help="also write this animated .gif")
     parser.add_argument("--package", type=Path, default=default_package(), help="model package folder")
     parser.add_argument("--demo", type=Path, default=resource_path("assets", "demo"), help="folder with a demo.toml")
     return parser

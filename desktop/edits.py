@@ -8,6 +8,7 @@ The rules a person meets:
 - A right press puts a pin; on a pin it frees it (the point stays visible but controls nothing), and back.
 - Escape lets go of the selected point, or else of the newest; in a drag, of the point in the hand. Delete
   removes the selected one.
+- Undo brings a removed point back as it was: it holds what it held, not what lies there now.
 - Restart returns every point to where it took hold, as the picture returns to its start; that, too, can be
   undone.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtGui import QUndoCommand, QUndoStack
@@ -73,6 +75,7 @@ class PointEditor:
         self.model = model
         self.undo_stack = QUndoStack()
         self._before_drag: Point | None = None
+        self._way: list[tuple[float, XY]] = []
         self._trail: deque[XY] = deque(maxlen=_TRAIL_POINTS)
         self._trail_point: int | None = None
         self._trail_ends_s = 0.0
@@ -88,20 +91,28 @@ class PointEditor:
         self._before_drag = self.model.get(hit) if hit is not None else None
         point = self._before_drag or self.model.new_point(xy, pinned=False)
         if hit is not None and not point.pinned:
-            point = replace(point, origin=point.xy)  # what it once held may have moved on: it takes hold anew
+            point = self.model.taking_hold(point)
         self._trail.clear()
         self._trail.append(point.xy)
         self._trail_point = point.id
         self.model.put(point)
         self.model.hold(point.id)
 
-    def drag(self, xy: XY) -> None:
-        """Moves the held point, never out of the picture."""
+    def drag(self, xy: XY, way: Sequence[tuple[float, XY]] = ()) -> None:
+        """Moves the held point, never out of the picture. way: (time_s, xy) of moves before this one that waited:
+        the set of points changes once for all of them.
+        """
         if self.model.held is None:
             return
-        inside = (min(max(xy[0], 0.0), 1.0), min(max(xy[1], 0.0), 1.0))
-        self._trail.append(inside)
-        self.model.put(replace(self.model.get(self.model.held), xy=inside))
+        self._way = [(time_s, _inside(earlier)) for time_s, earlier in way]
+        self._trail.extend(earlier for _, earlier in self._way)
+        self._trail.append(_inside(xy))
+        self.model.put(replace(self.model.get(self.model.held), xy=_inside(xy)))
+
+    def take_way(self) -> list[tuple[float, XY]]:
+        """Where the held point was since the last change of the set of points, for the engine; each once."""
+        way, self._way = self._way, []
+        return way
 
     def release(self) -> None:
         """Ends the drag; the point stays as a pin."""
@@ -123,7 +134,7 @@ class PointEditor:
             self.model.select(point.id)
             return
         before = self.model.get(hit)
-        after = replace(before, pinned=False) if before.pinned else replace(before, pinned=True, origin=before.xy)
+        after = replace(before, pinned=False) if before.pinned else self.model.taking_hold(replace(before, pinned=True))
         self._push("Free point" if before.pinned else "Pin", (before, after))
         self.model.select(hit)
 
@@ -189,3 +200,7 @@ class PointEditor:
 
     def _push(self, text: str, *changes: Change) -> None:
         self.undo_stack.push(Edit(self.model, text, changes))
+
+
+def _inside(xy: XY) -> XY:
+    return min(max(xy[0], 0.0), 1.0), min(max(xy[1], 0.0), 1.0)

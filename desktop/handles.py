@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from inference.channels import Handle
 
@@ -27,8 +27,8 @@ MAX_RADIUS = 48 / 144
 class Point:
     """One point on the picture, in normalised coordinates.
 
-    origin: where it took hold. pinned: it holds its place (drawn red); a free point is shown but controls
-    nothing.
+    origin: where it took hold; hold: a number that every taking hold gets anew. pinned: it holds its place (drawn
+    red); a free point is shown but controls nothing.
     """
 
     id: int
@@ -36,14 +36,18 @@ class Point:
     xy: XY
     pinned: bool
     radius: float
+    hold: int
 
 
 class HandleModel:
-    """The set of points, with who is held, selected and hovered. Listeners are called after every change."""
+    """The set of points, with who is held, selected and hovered. Listeners are called after every change.
 
-    def __init__(self) -> None:
+    numbers: where ids come from; two models that steer one stream share it.
+    """
+
+    def __init__(self, numbers: Iterator[int] | None = None) -> None:
         self._points: dict[int, Point] = {}
-        self._ids = itertools.count(1)
+        self.numbers = numbers or itertools.count(1)
         self._listeners: list[Callable[[], None]] = []
         self.held: int | None = None
         self.selected: int | None = None
@@ -62,7 +66,11 @@ class HandleModel:
 
     def new_point(self, xy: XY, *, pinned: bool, radius: float = DEFAULT_RADIUS) -> Point:
         """A point with an id of its own, not yet in the set."""
-        return Point(id=next(self._ids), origin=xy, xy=xy, pinned=pinned, radius=radius)
+        return Point(next(self.numbers), xy, xy, pinned, radius, next(self.numbers))
+
+    def taking_hold(self, point: Point) -> Point:
+        """The point as it takes hold where it stands: what it held before may have moved on."""
+        return replace(point, origin=point.xy, hold=next(self.numbers))
 
     def put(self, point: Point) -> None:
         """Adds the point, or replaces the one with its id."""
@@ -112,7 +120,7 @@ class HandleModel:
         absent.
         """
         return tuple(
-            Handle(id=p.id, xy=p.xy, pinned=p.pinned, held=p.id == self.held, radius=p.radius)
+            Handle(id=p.id, xy=p.xy, pinned=p.pinned, held=p.id == self.held, radius=p.radius, hold=p.hold)
             for p in self._points.values()
             if p.pinned or p.id == self.held
         )

@@ -66,6 +66,16 @@ def _open(painter: QPainter) -> None:
     painter.drawPath(path)
 
 
+def _save(painter: QPainter) -> None:
+    painter.drawLine(QPointF(12, 4), QPointF(12, 14.5))
+    _arrow_head(painter, QPointF(12, 14.5), 90)
+    path = QPainterPath(QPointF(4.5, 15.5))
+    path.lineTo(4.5, 19.5)
+    path.lineTo(19.5, 19.5)
+    path.lineTo(19.5, 15.5)
+    painter.drawPath(path)
+
+
 def _crop(painter: QPainter) -> None:
     for points in (((7, 3), (7, 17), (21, 17)), ((3, 7), (17, 7), (17, 21))):
         path = QPainterPath(QPointF(*points[0]))
@@ -90,6 +100,7 @@ _DRAWINGS: dict[str, Callable[[QPainter], None]] = {
     "undo": _undo,
     "redo": _redo,
     "open": _open,
+    "save": _save,
     "crop": _crop,
     "help": _help,
 }

@@ -1,62 +1,44 @@
-"""The main window: puts the parts in their places, wires them, and lends every action its handler.
+"""The main window: makes the parts, puts them in their places, and answers what is asked of the window itself.
 
-Owns the layout and the wiring. What a gesture means is in `desktop.edits`, what the engine is told in
-`desktop.player`, how a picture comes in in `desktop.picture_desk`. UI thread.
+Owns the layout, full screen and the help windows. What happens between the parts is in `desktop.conductor`. UI thread.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-from PySide6.QtCore import QSize, Qt, QTimer, QUrl
-from PySide6.QtGui import (
-    QCloseEvent,
-    QDesktopServices,
-    QDragEnterEvent,
-    QDropEvent,
-    QGuiApplication,
-    QShowEvent,
-)
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QMainWindow,
-    QMessageBox,
-    QToolBar,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMessageBox, QToolBar, QVBoxLayout, QWidget
 
-from desktop.actions import SPECS, Actions, Situation
+from desktop.actions import SPECS, Actions
 from desktop.cheat_sheet import CheatSheet
+from desktop.conductor import Conductor
 from desktop.cover import CoverWatch
-from desktop.crop import Bucket, CropPanel, to_qimage
+from desktop.crop import Bucket
+from desktop.crop_panel import CropPanel
+from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
-from desktop.gallery import Gallery
+from desktop.gallery import Choice, Gallery, StartPanel, thumbnail
 from desktop.handles import HandleModel
-from desktop.meter import ShownMeter
 from desktop.picture_desk import PictureDesk
-from desktop.pictures import FILE_FILTER, Opened, Starter, may_hold_picture
-from desktop.player import BY_PERSON, Player
+from desktop.pictures import FILE_FILTER, Starter, may_hold_picture
+from desktop.player import Player
 from desktop.prompt import PromptBox
+from desktop.recorded_hand import Demo
 from desktop.resources import APP_NAME
+from desktop.settings import Settings
 from desktop.stage import Stage
 from desktop.status import StatusLine
+from desktop.telemetry import TelemetryDock
 from desktop.viewport import Viewport
-from inference.channels import Frame
-from inference.engine import Engine, EngineState
-from inference.errors import UserError
-
-_STATUS_MS = 500
-_FIRST_HINT = "Grab something and drag it"
-_NO_PICTURE_HINT = "Drop a picture here, or press Ctrl+O"
+from inference.engine import Engine
 
 
 class MainWindow(QMainWindow):
-    """`engine` must not have been started. `logs` is where Help shows the logs."""
+    """`engine` must not have been started. `logs` is where Help shows the logs; `package` what the check-up measures;
+    `demo` what the start screen plays, None for none."""
 
     def __init__(
         self,
@@ -66,35 +48,43 @@ class MainWindow(QMainWindow):
         data_dir: Path,
         logs: Path,
         seed: int,
+        package: Path | None = None,
+        demo: Demo | None = None,
     ) -> None:
         super().__init__()
         self.setWindowTitle(APP_NAME)
         self.setAcceptDrops(True)
-        self._data_dir, self._logs = data_dir, logs
-        self._starters = {starter.path: starter for starter in starters}
+        self._data_dir, self._logs, self._package, self._demo = data_dir, logs, package, demo
+        self._settings = Settings(data_dir)
+        by_path = {starter.path: starter for starter in starters}
         self.points = HandleModel()
         self.editor = PointEditor(self.points)
         self.player = Player(engine, seed, self)
         self.viewport = Viewport(self.editor)
         self.crop_panel = CropPanel(buckets)
         self.stage = Stage(self.viewport, self.crop_panel)
-        self.pictures = PictureDesk(self.crop_panel, buckets, data_dir / "pictures", self)
-        self.gallery = Gallery(starters)
+        self.pictures = PictureDesk(self.crop_panel, buckets, by_path, data_dir / "pictures", self)
+        choices = tuple(Choice(s.path, s.title, s.credit, thumbnail(s.path)) for s in starters)
+        choices = tuple(choice for choice in choices if not choice.image.isNull())
+        recent = self.recent_choices()
+        self.gallery = Gallery(recent + choices)
+        self.start = StartPanel(choices, recent)
         self.prompt = PromptBox()
         self.status = StatusLine()
-        self._meter = ShownMeter()
+        self.conductor = Conductor(self, by_path, self._settings)
+        self.telemetry = TelemetryDock(self.conductor.readings, self)
+        self.full_screen = False
+        self._at_start = False
         self._cover: CoverWatch | None = None
         self._cheat_sheet: CheatSheet | None = None
-        self._shown_path: Path | None = None
-        self._has_dragged = False
+        self._doctor: DoctorCard | None = None
         self._closed = False
-        self._status_timer = QTimer(self, interval=_STATUS_MS)
-        self.actions_by_id = Actions(self, self._handlers())
+        self.actions_by_id = Actions(self, self.conductor.handlers() | self._handlers())
         self._lay_out()
-        self._wire()
-        self._refresh()
+        self.start.open_asked.connect(self._open_dialog)
+        self.conductor.connect_parts()
 
-    # ---- layout and wiring ------------------------------------------------------------------------
+    # ---- layout -----------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
         self.actions_by_id.fill_menus(self.menuBar())
@@ -103,112 +93,80 @@ class MainWindow(QMainWindow):
         for child in tools.children():
             if isinstance(child, QWidget):
                 child.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        bar = QWidget()
-        bar.setObjectName("bar")
-        row = QHBoxLayout(bar)
+        self._bar = QWidget()
+        self._bar.setObjectName("bar")
+        row = QHBoxLayout(self._bar)
         row.setContentsMargins(10, 7, 10, 7)
         row.addWidget(self.prompt, 1)
         row.addWidget(tools)
         right = QVBoxLayout()
         right.setSpacing(0)
         right.addWidget(self.stage, 1)
-        right.addWidget(bar)
+        right.addWidget(self._bar)
         central = QWidget()
         whole = QHBoxLayout(central)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
+        whole.addWidget(self.start)
         whole.addWidget(self.gallery)
         whole.addLayout(right, 1)
         self.setCentralWidget(central)
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.telemetry)
         self.setStatusBar(self.status)
         self.resize(1280, 800)
+        self.show_start(False)
         self.stage.picture.setFocus()
-
-    def _wire(self) -> None:
-        self.points.subscribe(self._on_points)
-        self.editor.undo_stack.indexChanged.connect(self._refresh)
-        self.player.state_changed.connect(self._on_state)
-        self.player.told.connect(lambda text: self.stage.banner.show_problem(UserError(text)))
-        self.player.frame_due.connect(self._on_frame)
-        self.viewport.frame_shown.connect(self._on_shown)
-        self.viewport.dropped.connect(self.pictures.open_mime)
-        self.viewport.dragged.connect(self._on_dragged)
-        self.pictures.accepted.connect(self._on_picture)
-        self.pictures.cropping_changed.connect(self._on_cropping)
-        self.pictures.failed.connect(self._on_picture_failed)
-        self.pictures.noted.connect(self.stage.banner.show_note)
-        self.gallery.chosen.connect(
-            lambda path, title: self.pictures.open_path(path, title, own=path not in self._starters)
-        )
-        self.prompt.applied.connect(self.player.set_prompt)
-        self.prompt.left.connect(self.stage.picture.setFocus)
-        self._status_timer.timeout.connect(self._refresh_speed)
 
     def _handlers(self) -> dict[str, Callable[[], None]]:
         return {
             "open": self._open_dialog,
-            "paste": lambda: self.pictures.open_mime(QGuiApplication.clipboard().mimeData()),
-            "crop": self.pictures.adjust,
-            "crop_use": self.crop_panel.use,
-            "crop_cancel": self.pictures.cancel,
             "quit": self.close,
-            "undo": self.editor.undo_stack.undo,
-            "redo": self.editor.undo_stack.redo,
-            "delete": self.editor.remove_selected,
-            "let_go": self.editor.let_go,
-            "let_go_all": self.editor.remove_all,
-            "pause": lambda: self._pause(not self.player.paused_by_person),
-            "restart": self._restart,
-            "prompt": self.prompt.setFocus,
+            "start": lambda: self.show_start(not self._at_start),
+            "telemetry": lambda: self.telemetry.setVisible(not self.telemetry.isVisible()),
+            "full_screen": lambda: self._set_full_screen(not self.full_screen),
+            "leave_full_screen": lambda: self._set_full_screen(False),
             "cheat_sheet": self._show_cheat_sheet,
+            "doctor": self._show_doctor,
             "sessions": lambda: self._show_folder(self._data_dir / "sessions"),
             "logs": lambda: self._show_folder(self._logs),
             "about": self._show_about,
         }
 
+    def show_start(self, on: bool) -> None:
+        """All pictures at once in place of the strip."""
+        self._at_start = on
+        self.start.setVisible(on and not self.full_screen)
+        self.gallery.setVisible(not on and not self.full_screen)
+
+    def _set_full_screen(self, on: bool) -> None:
+        """The picture alone on the whole screen, and back."""
+        self.full_screen = on
+        for part in (self.menuBar(), self._bar, self.status):
+            part.setVisible(not on)
+        self.show_start(self._at_start)
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+        self.stage.picture.setFocus()
+        self.conductor.refresh()
+
     # ---- pictures ---------------------------------------------------------------------------------
 
     def open_picture(self, path: Path | None) -> None:
-        """The first picture: the one named, else the first starter, else none and a hint."""
+        """The first picture: the one named, else the start screen, else none and a hint."""
         if path is not None:
             self.pictures.open_path(path)
-        elif self._starters:
-            starter = next(iter(self._starters.values()))
-            self.pictures.open_path(starter.path, starter.title, own=False)
+        elif self._demo is not None:
+            self.conductor.begin(self._demo)
+
+    def recent_choices(self) -> tuple[Choice, ...]:
+        """A person's own pictures of before, the latest first."""
+        recent = ((path, self._settings.thumbnail(path)) for path in self._settings.recent)
+        return tuple(Choice(path, path.name, "", image) for path, image in recent if not image.isNull())
 
     def _open_dialog(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open picture", "", FILE_FILTER)
         if name:
+            self.show_start(False)
             self.pictures.open_path(Path(name))
-
-    def _on_picture(self, opened: Opened, pixels: np.ndarray) -> None:
-        """A picture is ready, uint8 [H, W, 3] at a bucket's size: shown at once, then it comes alive."""
-        starter = self._starters.get(opened.path)
-        self.editor.reset()
-        self._meter.restart()
-        self.viewport.show_still(pixels)
-        self.viewport.set_hint(starter.grab if starter and not self._has_dragged else None)
-        self.gallery.mark(opened.path, to_qimage(pixels), opened.title)
-        self.prompt.set_example(starter.prompt if starter else "")
-        self.status.show_picture(opened.title, starter.credit if starter else "")
-        self.stage.banner.hide()
-        if opened.path != self._shown_path:  # another crop of the same picture keeps its prompt
-            self.prompt.clear()
-            self.player.prompt = ""
-        self._shown_path = opened.path
-        self.player.load(pixels)
-        self._refresh()
-
-    def _on_picture_failed(self, error: UserError) -> None:
-        kept = error.kept or ("The video goes on." if self.viewport.has_picture else "")
-        self.stage.banner.show_problem(UserError(error.what, kept, error.next))
-
-    def _on_cropping(self, cropping: bool) -> None:
-        self.player.hold("cropping", cropping)
-        self.stage.set_cropping(cropping)
-        if not cropping:
-            self.stage.picture.setFocus()
-        self._refresh()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         event.setAccepted(may_hold_picture(event.mimeData()))
@@ -217,89 +175,20 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         self.pictures.open_mime(event.mimeData())
 
-    # ---- stream -----------------------------------------------------------------------------------
-
-    def _on_points(self) -> None:
-        now_s = time.monotonic()
-        counts_s = self.player.engine.mailbox.put(self.points.controls(), now_s)
-        if self.editor.dragging:
-            self._meter.asked(counts_s)
-        self._refresh()
-
-    def _on_frame(self, frame: Frame) -> None:
-        self.viewport.show_frame(frame)
-
-    def _on_shown(self, _: int, sampled_s: float, swap_s: float) -> None:
-        self._meter.shown(sampled_s, swap_s)
-
-    def _on_dragged(self) -> None:
-        if not self._has_dragged:
-            self._has_dragged = True
-            self.viewport.set_hint(None)
-            self._refresh()
-
-    def _pause(self, on: bool) -> None:
-        self.player.hold(BY_PERSON, on)
-        self._refresh()
-
-    def _restart(self) -> None:
-        self.editor.return_to_origins()
-        self._meter.restart()
-        self.stage.banner.hide()
-        self.player.restart()
-
-    def _on_state(self, state: EngineState) -> None:
-        if state is EngineState.RUNNING:
-            self._meter.restart()
-            self._status_timer.start()
-        else:
-            self._status_timer.stop()
-        self.status.show_state(state)
-        self._refresh()
-
-    def _on_seen(self, seen: bool) -> None:
-        self.player.hold("unseen", not seen)
-
-    # ---- what is shown ----------------------------------------------------------------------------
-
-    def _refresh(self) -> None:
-        """Brings every action and the line over the picture up to date."""
-        stack = self.editor.undo_stack
-        self.actions_by_id.refresh(
-            Situation(
-                has_picture=self.viewport.has_picture,
-                streaming=self.player.streaming,
-                paused=self.player.paused_by_person,
-                cropping=self.pictures.cropping,
-                croppable=self.pictures.croppable,
-                has_points=bool(self.points.points),
-                has_selection=self.points.selected is not None,
-                dragging=self.editor.dragging,
-                can_undo=stack.canUndo(),
-                can_redo=stack.canRedo(),
-            )
-        )
-        self.viewport.say(self._line())
-
-    def _line(self) -> str:
-        if not self.viewport.has_picture:
-            return _NO_PICTURE_HINT
-        if self.player.paused_by_person:
-            return "Paused  ·  Space to go on"
-        if self.player.state in (EngineState.LOADING, EngineState.WARMING):
-            return "Coming alive…"
-        if self.player.state is EngineState.RUNNING and not self._has_dragged:
-            return _FIRST_HINT
-        return ""
-
-    def _refresh_speed(self) -> None:
-        self.status.show_speed(self._meter.fps(time.monotonic()), self._meter.latency_ms, self.player.engine.stats())
+    # ---- help -------------------------------------------------------------------------------------
 
     def _show_cheat_sheet(self) -> None:
         if self._cheat_sheet is None:
             self._cheat_sheet = CheatSheet(self)
         self._cheat_sheet.show()
         self._cheat_sheet.raise_()
+
+    def _show_doctor(self) -> None:
+        if self._doctor is None and self._package is not None:
+            self._doctor = DoctorCard(self._package, self.viewport.gl_renderer, self)
+            self._doctor.measuring.connect(lambda on: self.player.hold("measuring", on))
+        if self._doctor is not None:
+            self._doctor.examine()
 
     def _show_folder(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -322,7 +211,7 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         if self._cover is None:
             self._cover = CoverWatch(self)
-            self._cover.changed.connect(self._on_seen)
+            self._cover.changed.connect(self.conductor.set_seen)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         super().closeEvent(event)
@@ -331,8 +220,9 @@ class MainWindow(QMainWindow):
         self._closed = True
         if self._cover is not None:
             self._cover.close()
-        self._status_timer.stop()
-        self.editor.undo_stack.indexChanged.disconnect(self._refresh)  # the stack speaks once more as it is deleted
+        self.conductor.stop()
+        if self._doctor is not None:
+            self._doctor.stop()
         self.pictures.stop()
         self.player.stop()
         self.stage.dispose()

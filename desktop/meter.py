@@ -10,6 +10,7 @@ from collections import deque
 
 _FPS_SPAN_S = 2.0
 _LATENCIES = 24  # about one second of dragging
+_LATENCIES_KEPT = 240
 
 
 class ShownMeter:
@@ -18,7 +19,8 @@ class ShownMeter:
     def __init__(self) -> None:
         self._shown_s: deque[float] = deque()
         self._asked_s: deque[float] = deque(maxlen=512)
-        self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES)
+        self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES_KEPT)
+        self.frames = 0  # shown since the window opened
 
     def asked(self, time_s: float) -> None:
         """A hand moved a point."""
@@ -27,6 +29,7 @@ class ShownMeter:
     def shown(self, sampled_s: float, swap_s: float) -> None:
         """A model frame reached the screen; it contains every event up to `sampled_s`."""
         self._shown_s.append(swap_s)
+        self.frames += 1
         while self._asked_s and self._asked_s[0] <= sampled_s:
             self._latencies_ms.append((swap_s - self._asked_s.popleft()) * 1000.0)
 
@@ -40,7 +43,15 @@ class ShownMeter:
     @property
     def latency_ms(self) -> float | None:
         """Median over the last second or so of dragging; None before the first drag."""
-        return statistics.median(self._latencies_ms) if self._latencies_ms else None
+        newest = list(self._latencies_ms)[-_LATENCIES:]
+        return statistics.median(newest) if newest else None
+
+    def latency_quantiles_ms(self) -> tuple[float, float] | None:
+        """p50 and p95 over the last ten seconds or so of dragging; None before the first drag."""
+        if len(self._latencies_ms) < 2:
+            return None
+        cuts = statistics.quantiles(self._latencies_ms, n=20, method="inclusive")
+        return cuts[9], cuts[18]
 
     def restart(self) -> None:
         """After a pause: old frames would read as a slow stream, old questions as a slow answer."""

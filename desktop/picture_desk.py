@@ -7,12 +7,14 @@ talks to the engine. UI thread.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QObject, Signal
 
-from desktop.crop import Bucket, Crop, CropPanel, best_crop, loses_much
-from desktop.pictures import Opened, PictureLoader, picture_file
+from desktop.crop import Bucket, Crop, best_crop, loses_much
+from desktop.crop_panel import CropPanel
+from desktop.pictures import Opened, PictureLoader, Starter, picture_file
 from inference.errors import UserError
 
 
@@ -26,8 +28,16 @@ class PictureDesk(QObject):
     failed = Signal(object)  # UserError
     noted = Signal(str)
 
-    def __init__(self, panel: CropPanel, buckets: tuple[Bucket, ...], pasted_folder: Path, parent: QObject) -> None:
+    def __init__(
+        self,
+        panel: CropPanel,
+        buckets: tuple[Bucket, ...],
+        starters: Mapping[Path, Starter],
+        pasted_folder: Path,
+        parent: QObject,
+    ) -> None:
         super().__init__(parent)
+        self._starters = starters
         self._panel = panel
         self._buckets = buckets
         self._pasted_folder = pasted_folder
@@ -47,8 +57,11 @@ class PictureDesk(QObject):
     def croppable(self) -> bool:
         return self._current is not None
 
-    def open_path(self, path: Path, title: str = "", *, own: bool = True) -> None:
-        self._loader.request(path, title, own=own)
+    def open_path(self, path: Path) -> None:
+        """A file by any of its names; a starter is known by its place, however it was reached."""
+        path = path.resolve()
+        starter = self._starters.get(path)
+        self._loader.request(path, starter.title if starter else path.name, own=starter is None)
 
     def open_mime(self, mime: QMimeData) -> None:
         """A drop or the clipboard."""

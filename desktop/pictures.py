@@ -48,6 +48,7 @@ class Opened:
 
 def read_starters(folder: Path) -> tuple[Starter, ...]:
     """The starter pictures listed in `folder`/pictures.toml, in its order; empty where there is no list."""
+    folder = folder.resolve()  # a picture has one name, by which it is known when a person opens it
     index = folder / "pictures.toml"
     if not index.is_file():
         log.warning("no starter pictures folder=%s", folder)
@@ -107,9 +108,9 @@ class PictureLoader(QObject):
         self._newest = 0
         self._answer.connect(self._on_answer, Qt.ConnectionType.QueuedConnection)
 
-    def request(self, path: Path, title: str = "", *, own: bool) -> None:
+    def request(self, path: Path, title: str, *, own: bool) -> None:
         self._newest = number = next(self._numbers)
-        future = self._pool.submit(_decode, path, title or path.name, own)
+        future = self._pool.submit(_decode, path, title, own)
         future.add_done_callback(lambda done: self._forward(number, done))
 
     def stop(self) -> None:

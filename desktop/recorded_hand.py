@@ -1,6 +1,6 @@
 """A recorded hand: the pointer events of the demo, and the points they put, move and leave.
 
-Owns the demo's files (`demo.toml` and the events it names) and the rules by which events become points, which
+Owns the demos' files (a TOML and the events it names) and the rules by which events become points, which
 are the window's (`desktop.edits`). Never reads a clock, never draws. No Qt. One thread.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -45,10 +46,10 @@ class Demo:
     events: tuple[PointerEvent, ...]
 
 
-def load_demo(folder: Path) -> Demo:
-    """Reads demo.toml and the file of events it names. UserError where one is missing or malformed."""
+def load_demo(folder: Path, name: str = "demo.toml") -> Demo:
+    """Reads `name` and the file of events it names. UserError where one is missing or malformed."""
     try:
-        table = tomllib.loads((folder / "demo.toml").read_text(encoding="utf-8"))
+        table = tomllib.loads((folder / name).read_text(encoding="utf-8"))
         rows = json.loads((folder / table["drag"]).read_text(encoding="utf-8"))["events"]
         events = tuple(_event(*row) for row in rows)
         if any(later.time_s < earlier.time_s for earlier, later in itertools.pairwise(events)):
@@ -69,21 +70,26 @@ def _event(time_s: float, what: str, point: int, x: float, y: float) -> PointerE
 
 
 class RecordedHand:
-    """Applies pointer events to points and shows them as the window does. `model` holds the points."""
+    """Applies pointer events to points and shows them as the window does. `model` holds the points.
 
-    def __init__(self) -> None:
-        self.model = HandleModel()
+    A press on a point of the recording that is there already takes it up again. numbers: as in `HandleModel`.
+    """
+
+    def __init__(self, numbers: Iterator[int] | None = None) -> None:
+        self.model = HandleModel(numbers)
+        self.last: Point | None = None  # the one that the hand touched last
         self._ids: dict[int, int] = {}  # of the recording's points in the model
         self._trail: list[XY] = []
 
     def apply(self, event: PointerEvent) -> None:
         """The next event. A move or a release of a point that was never pressed raises KeyError."""
-        if event.what in ("press", "pin"):
+        if event.what in ("press", "pin") and event.point not in self._ids:
             point = self.model.new_point(event.xy, pinned=event.what == "pin")
             self._ids[event.point] = point.id
         else:
             before: Point = self.model.get(self._ids[event.point])
-            point = replace(before, xy=event.xy, pinned=event.what == "release")
+            point = replace(before, xy=event.xy, pinned=event.what in ("release", "pin"))
+        self.last = point
         self.model.put(point)
         if event.what == "press":
             self._trail = [event.xy]

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.banner import Banner
-from desktop.crop import CropPanel
+from desktop.crop_panel import CropPanel
 from desktop.viewport import Viewport
 
 

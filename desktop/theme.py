@@ -63,6 +63,9 @@ QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}
 #crop {{ background: {BACKGROUND}; }}
 #dim {{ color: {DIM}; }}
 #key {{ background: {RAISED}; border: 1px solid {LINE}; border-radius: 5px; padding: 3px 8px; }}
+#title {{ font-size: 19px; font-weight: 600; }}
+QDockWidget {{ color: {DIM}; }}
+QDockWidget::title {{ background: {SURFACE}; padding: 8px 14px; border-left: 1px solid {LINE}; }}
 #heading {{ color: {ACCENT}; font-weight: 600; }}
 """
 

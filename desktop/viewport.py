@@ -1,10 +1,9 @@
 """The living picture: shows frames and the points over them, and turns the mouse into gestures on the
 picture.
 
-Owns the GL context's renderer and the pointer. Never decides what a gesture means (`desktop.edits`) nor
-when a frame is due (`desktop.pace`). Repaints on a new frame, and at most 60 times a second while the
-pointer or the overlay moves. UI thread; GL only inside Qt's paint calls or between `makeCurrent` and
-`doneCurrent`.
+Owns the GL context's renderer and, in `desktop.pointer`, the mouse. Never decides what a gesture means
+(`desktop.edits`) nor when a frame is due (`desktop.pace`). Repaints on a new frame, and at most 60 times a second while
+the pointer or the overlay moves. UI thread; GL only inside Qt's paint calls or between `makeCurrent` and `doneCurrent`.
 
 It is a `QOpenGLWindow` in a window container and not a `QOpenGLWidget`, because Qt composes the latter with
 the rest of the window: on a machine that draws OpenGL in software that costs 29 ms of a core a frame at
@@ -19,26 +18,27 @@ import time
 
 import moderngl
 import numpy as np
-from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QDropEvent, QFont, QFontMetricsF, QMouseEvent, QPainter, QWheelEvent
+from PySide6.QtCore import QEvent, QMimeData, QPointF, QSizeF, Qt, QTimer, Signal
+from PySide6.QtGui import QDropEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtOpenGL import QOpenGLWindow
 
-from desktop import theme
+from desktop import caption
 from desktop.edits import TRAIL_FADE_S, PointEditor
+from desktop.guide import Guide
 from desktop.handles import DEFAULT_RADIUS, XY, Point
 from desktop.pictures import may_hold_picture
+from desktop.pointer import Pointer
 from inference.channels import Frame
 from render.overlay import Overlay, OverlayHandle
 from render.renderer import Renderer
+from render.surface import Surface
 from render.viewport_map import PictureRect, letterbox, to_picture
 
 log = logging.getLogger(__name__)
 
 _OVERLAY_PERIOD_S = 1.0 / 60.0
-_REACH_PX = 18.0  # how near the pointer must come to a point to take it, in logical pixels
-_LINE_FONT_PX, _LINE_LIFT_PX = 14, 18
+_LINE_LIFT_PX = 18
 _GL_UNPACK_ALIGNMENT = 0x0CF5
-_WHEEL_NOTCH = 120.0  # eighths of a degree, Qt's unit
 
 
 class Viewport(QOpenGLWindow):
@@ -47,10 +47,10 @@ class Viewport(QOpenGLWindow):
 
     frame_shown = Signal(int, float, float)
     dropped = Signal(QMimeData)
-    dragged = Signal()  # a drag has moved a point for the first time
 
     def __init__(self, editor: PointEditor) -> None:
         super().__init__()
+        self.gl_renderer = ""  # what draws, in the driver's words; "" before the first paint
         self._editor = editor
         self._ctx: moderngl.Context | None = None
         self._renderer: Renderer | None = None
@@ -59,6 +59,7 @@ class Viewport(QOpenGLWindow):
         self._frame: Frame | None = None  # painted or about to be, not yet reported as shown
         self._swapping: Frame | None = None
         self._hint_xy: XY | None = None
+        self._guide: Guide | None = None
         self._line = ""
         self._last_paint_s = 0.0
         self._repaint = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
@@ -67,6 +68,8 @@ class Viewport(QOpenGLWindow):
         self._trail_end.timeout.connect(self.update)
         self.frameSwapped.connect(self._on_swapped)
         editor.model.subscribe(self._overlay_changed)
+        self.pointer = Pointer(editor, self)
+        self.pointer.released.connect(self._trail_end.start)
 
     # ---- frames -----------------------------------------------------------------------------------
 
@@ -74,6 +77,24 @@ class Viewport(QOpenGLWindow):
         """A frame of the stream, shown with the next paint."""
         self._frame = frame
         self._set_image(frame.image)
+
+    def shown_picture(self) -> np.ndarray | None:
+        """What is shown now, without points and words: uint8 [H, W, 3] at the size it has on the screen. None before
+        the first picture.
+        """
+        if self._image is None or self._renderer is None or self._ctx is None:
+            return None
+        rect, size = self._rect(), self._size_px()
+        self.makeCurrent()
+        surface = Surface(self._ctx, size)
+        if self._image_is_new:
+            self._renderer.set_frame(self._image)
+            self._image_is_new = False
+        self._renderer.draw(surface.framebuffer, size)
+        pixels = surface.read()[rect.y : rect.y + rect.height, rect.x : rect.x + rect.width, :3].copy()
+        surface.release()
+        self.doneCurrent()
+        return pixels
 
     def show_still(self, picture: np.ndarray) -> None:
         """A picture that is no frame of a stream: uint8 [H, W, 3]."""
@@ -97,7 +118,8 @@ class Viewport(QOpenGLWindow):
         self._renderer = Renderer(self._ctx)
         self._image_is_new = self._image is not None
         self.context().aboutToBeDestroyed.connect(self._release_gl)
-        log.info("gl renderer=%s version=%s", self._ctx.info["GL_RENDERER"], self._ctx.version_code)
+        self.gl_renderer = self._ctx.info["GL_RENDERER"]
+        log.info("gl renderer=%s version=%s", self.gl_renderer, self._ctx.version_code)
 
     def _release_gl(self) -> None:
         self.makeCurrent()
@@ -117,8 +139,8 @@ class Viewport(QOpenGLWindow):
         target = self._ctx.detect_framebuffer(self.defaultFramebufferObject())
         overlay = self._overlay() if self._image is not None else Overlay()
         self._renderer.draw(target, self._size_px(), overlay, self.devicePixelRatio())
-        if self._line:
-            self._paint_line()
+        if self._line or self._guide is not None:
+            self._paint_captions()
         self._last_paint_s = time.monotonic()
         if self._frame is not None:  # else: the same frame again, or a grab between paint and swap
             self._swapping, self._frame = self._frame, None
@@ -128,25 +150,20 @@ class Viewport(QOpenGLWindow):
         if frame is not None:
             self.frame_shown.emit(frame.index, frame.sampled_s, time.monotonic())
 
-    def _paint_line(self) -> None:
-        font = QFont()
-        font.setPixelSize(_LINE_FONT_PX)
-        metrics = QFontMetricsF(font)
-        box = QRectF(0, 0, metrics.horizontalAdvance(self._line) + 36, metrics.height() + 16)
-        if self._image is not None:
-            box.moveCenter(self.widget_position((0.5, 1.0)) - QPointF(0, box.height() / 2 + _LINE_LIFT_PX))
-        else:
-            box.moveCenter(QPointF(self.width() / 2, self.height() / 2))
+    def _paint_captions(self) -> None:
         # moderngl leaves rows packed without padding, which garbles the glyphs that Qt uploads.
         self.context().functions().glPixelStorei(_GL_UNPACK_ALIGNMENT, 4)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(font)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(12, 14, 18, 215))
-        painter.drawRoundedRect(box, box.height() / 2, box.height() / 2)
-        painter.setPen(QColor(theme.TEXT))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self._line)
+        if self._guide is not None:
+            caption.paint_hand(painter, self.widget_position(self._guide.at))
+        if self._line:
+            box = caption.line_size(self._line)
+            if self._image is not None:
+                box.moveCenter(self.widget_position((0.5, 1.0)) - QPointF(0, box.height() / 2 + _LINE_LIFT_PX))
+            else:
+                box.moveCenter(QPointF(self.width() / 2, self.height() / 2))
+            caption.paint_line(painter, self._line, box)
         painter.end()
 
     # ---- overlay ----------------------------------------------------------------------------------
@@ -167,7 +184,14 @@ class Viewport(QOpenGLWindow):
         self._hint_xy = xy
         self.update()
 
+    def follow(self, guide: Guide | None) -> None:
+        """Shows the guide's points and its hand, until the next call with None."""
+        self._guide = guide
+        self.update()
+
     def _overlay(self) -> Overlay:
+        if self._guide is not None:
+            return self._guide.overlay()
         now_s = time.monotonic()
         handles = [self._overlay_handle(point, now_s) for point in self._editor.model.points]
         if self._hint_xy is not None and not handles:
@@ -199,70 +223,26 @@ class Viewport(QOpenGLWindow):
     # ---- pointer ----------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        xy = self._picture_xy(event.position())
-        if xy is None:
-            return
-        hit = self._hit(xy)
-        inside = 0.0 <= xy[0] <= 1.0 and 0.0 <= xy[1] <= 1.0
-        if hit is None and not inside:
-            self._editor.model.select(None)
-        elif event.button() == Qt.MouseButton.LeftButton:
-            self._editor.press(xy, hit)
-        elif event.button() == Qt.MouseButton.RightButton:
-            self._editor.toggle_pin(xy, hit)
-        self._show_cursor(xy)
+        self.pointer.press(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        xy = self._picture_xy(event.position())
-        if xy is None:
-            return
-        if self._editor.dragging:
-            self._editor.drag(xy)
-            self.dragged.emit()
-        else:
-            self._editor.model.hover(self._hit(xy))
-        self._show_cursor(xy)
+        self.pointer.move(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self._editor.dragging:
-            self._editor.release()
-            self._trail_end.start()
-            xy = self._picture_xy(event.position())
-            if xy is not None:
-                self._editor.model.hover(self._hit(xy))
-                self._show_cursor(xy)
+        self.pointer.release(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if self._editor.resize(event.angleDelta().y() / _WHEEL_NOTCH):
-            event.accept()
-        else:
-            event.ignore()
+        self.pointer.wheel(event)
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Leave and not self._editor.dragging:
-            self._editor.model.hover(None)
+        if event.type() == QEvent.Type.Leave:
+            self.pointer.leave()
         elif isinstance(event, QDropEvent):  # entering and moving included; the container hands them on to here
             event.setAccepted(may_hold_picture(event.mimeData()))
             if event.type() == QEvent.Type.Drop:
                 self.dropped.emit(event.mimeData())
             return True
         return super().event(event)
-
-    def _hit(self, xy: XY) -> int | None:
-        rect, ratio = self._rect(), self.devicePixelRatio()
-        return self._editor.model.nearest(xy, (rect.width / ratio, rect.height / ratio), _REACH_PX)
-
-    def _show_cursor(self, xy: XY) -> None:
-        if self._editor.dragging:
-            shape = Qt.CursorShape.ClosedHandCursor
-        elif self._editor.model.hovered is not None:
-            shape = Qt.CursorShape.OpenHandCursor
-        elif 0.0 <= xy[0] <= 1.0 and 0.0 <= xy[1] <= 1.0:
-            shape = Qt.CursorShape.CrossCursor
-        else:
-            shape = Qt.CursorShape.ArrowCursor
-        if self.cursor().shape() != shape:
-            self.setCursor(shape)
 
     # ---- geometry ---------------------------------------------------------------------------------
 
@@ -271,12 +251,17 @@ class Viewport(QOpenGLWindow):
         rect, ratio = self._rect(), self.devicePixelRatio()
         return QPointF((rect.x + xy[0] * rect.width) / ratio, (rect.y + xy[1] * rect.height) / ratio)
 
-    def _picture_xy(self, position: QPointF) -> XY | None:
+    def picture_position(self, position: QPointF) -> XY | None:
         """A widget position on the picture, possibly outside of it; None while there is no picture."""
         if self._image is None:
             return None
         ratio = self.devicePixelRatio()
         return to_picture(self._rect(), position.x() * ratio, position.y() * ratio)
+
+    def picture_size(self) -> QSizeF:
+        """How large the picture is shown, in logical pixels."""
+        rect, ratio = self._rect(), self.devicePixelRatio()
+        return QSizeF(rect.width / ratio, rect.height / ratio)
 
     def _rect(self) -> PictureRect:
         height, width = self._image.shape[:2] if self._image is not None else (1, 1)

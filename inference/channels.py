@@ -22,12 +22,16 @@ import numpy as np
 # mouse.
 MAX_PATH_SAMPLES = 512
 
+XY = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Handle:
     """One point as the person sees it. xy: normalised. held: a pointer has it now.
 
-    radius: half extent of the grid of tracks it carries, in units of the picture's height.
+    radius: half extent of the grid of tracks it carries, in units of the picture's height. hold: which taking hold this
+    is. A handle that went and returns with the same id and hold has again what it had; with another hold, or None, it
+    takes hold anew.
     """
 
     id: int
@@ -35,6 +39,7 @@ class Handle:
     pinned: bool
     held: bool
     radius: float
+    hold: int | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.xy[0]) and math.isfinite(self.xy[1])):
@@ -66,8 +71,11 @@ class ControlMailbox:
         self._taken_s = -math.inf
         self._latest_s = -math.inf  # of the last put
 
-    def put(self, handles: tuple[Handle, ...], time_s: float) -> float:
+    def put(self, handles: tuple[Handle, ...], time_s: float, way: Sequence[tuple[float, XY]] = ()) -> float:
         """Replace the set of handles; held or moved ones append to their polylines.
+
+        way: where the held handle was before `time_s`, as (time_s, xy) ascending: pointer events that waited and come
+        in one. Every one is in the polyline, and the first one's time is when the hand began to ask.
 
         Returns the time at which this event counts: `time_s`, or just after the last `take` or event where
         that was later, so that "the first frame with sampled_s >= this time" always contains it.
@@ -76,17 +84,21 @@ class ControlMailbox:
         if len(ids) != len(handles):
             raise ValueError("two handles have the same id")
         with self._lock:
-            time_s = max(time_s, float(np.nextafter(self._taken_s, math.inf)), self._latest_s)
-            self._latest_s = time_s
+            begun_s = max(float(np.nextafter(self._taken_s, math.inf)), self._latest_s)
+            time_s = self._latest_s = max(time_s, begun_s)
+            way = [(min(max(at_s, begun_s), time_s), xy) for at_s, xy in way]  # never before what was taken
             before = {handle.id: handle for handle in self._handles}
             if handles != self._handles and self._oldest_event_s is None:
-                self._oldest_event_s = time_s
+                self._oldest_event_s = way[0][0] if way else time_s
             for gone in self._paths.keys() - ids:
                 del self._paths[gone]
             for handle in handles:
+                if handle.held:
+                    for at_s, xy in way:
+                        self._append(handle.id, at_s, xy)
                 known = before.get(handle.id)
                 if handle.held or known is None or known.xy != handle.xy:
-                    self._append(handle, time_s)
+                    self._append(handle.id, time_s, handle.xy)
             self._handles = handles
             return time_s
 
@@ -111,11 +123,19 @@ class ControlMailbox:
             self._oldest_event_s = None
             self._taken_s = max(now_s, self._taken_s)
 
-    def _append(self, handle: Handle, time_s: float) -> None:
-        path = self._paths.setdefault(handle.id, [])
-        path.append((time_s, *handle.xy))
+    def _append(self, key: int, time_s: float, xy: XY) -> None:
+        path = self._paths.setdefault(key, [])
+        path.append((time_s, *xy))
         if len(path) > MAX_PATH_SAMPLES:
-            path[:-1] = path[:-1:2]  # the older samples halve, the newest stays
+            path[:-1] = _thinned(path[:-1])  # the newest stays
+
+
+def _thinned(path: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """Half of the samples: of each pair the one further from the last one kept, so that turning points stay."""
+    kept = path[:1]
+    for one, other in zip(path[1::2], path[2::2], strict=False):
+        kept.append(max(one, other, key=lambda sample: math.dist(sample[1:], kept[-1][1:])))
+    return kept if len(path) % 2 else [*kept, path[-1]]
 
 
 @dataclass(frozen=True)

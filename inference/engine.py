@@ -56,6 +56,7 @@ class StreamLike(Protocol):
     fps: float
     size: tuple[int, int]
     timings_ms: dict[str, float]
+    context_frames: dict[str, tuple[int, int]]  # (first, last) of "sink", "window", "current"; replaced with each chunk
 
     def open(self, picture: np.ndarray, prompt: str = "", seed: int = 0) -> np.ndarray:
         """Raises UserError only before anything changed, so that what ran before runs on."""
@@ -141,7 +142,9 @@ class Engine:
 
     def stats(self) -> EngineStats:
         stream = self._stream
-        return self._meters.stats(self._pacer, stream.fps if stream else 0.0, self.ring.dropped)
+        return self._meters.stats(
+            self._pacer, stream.fps if stream else 0.0, self.ring.dropped, stream.context_frames if stream else {}
+        )
 
     # engine thread
 

@@ -65,19 +65,20 @@ def render(
     yield stream.open(picture, prompt, seed)
     stream.anchor(tracks[:1])
     frames = stream.frames_per_chunk
-    first, last = _lives(tracks.visible)
+    # A session says when a point was specified, and every chunk is steered as it was then.
+    present = track_file.present if track_file.fps == stream.fps else None
+    if present is None:
+        present = _lives(tracks.visible)
     for start in range(1, len(tracks), frames):
-        rows = tracks[start : start + frames].of_points((first < start + frames) & (last >= start))
+        rows = tracks[start : start + frames].of_points(np.any(present[start : start + frames], axis=0))
         yield from stream.advance(rows.held_to(frames))[: len(rows)]
 
 
-def _lives(visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first and the last row that shows each point, int [N]; (T, -1) for one that is never shown."""
-    rows = len(visible)
-    shown = visible.any(axis=0)
-    first = np.where(shown, visible.argmax(axis=0), rows)
-    last = np.where(shown, rows - 1 - visible[::-1].argmax(axis=0), -1)
-    return first, last
+def _lives(visible: np.ndarray) -> np.ndarray:
+    """bool [T, N]: from the first row that shows a point to the last."""
+    begun = np.logical_or.accumulate(visible, axis=0)
+    not_ended = np.logical_or.accumulate(visible[::-1], axis=0)[::-1]
+    return begun & not_ended
 
 
 def main(

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -84,7 +86,7 @@ class EngineStats:
 
     capacity_fps: frames made a second of the time not spent waiting. chunk_ms: median by stage, "total"
     included. latency_ms: from a pointer event to the due time of the first frame that contains it; NaN before
-    the first event.
+    the first event. context: the first and last frame of what the last chunk was made of ("sink", "window", "current").
     """
 
     made_frames: int = 0
@@ -99,6 +101,7 @@ class EngineStats:
     latency_p50_ms: float = float("nan")
     latency_p95_ms: float = float("nan")
     latency_n: int = 0
+    context: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class Meters:
@@ -129,7 +132,13 @@ class Meters:
             self._latencies_ms.append(seconds * 1000)
             self._latency_n += 1
 
-    def stats(self, pacer: Pacer | None, target_fps: float, dropped: int) -> EngineStats:
+    def stats(
+        self,
+        pacer: Pacer | None,
+        target_fps: float,
+        dropped: int,
+        context: Mapping[str, tuple[int, int]] = MappingProxyType({}),
+    ) -> EngineStats:
         """The readings now. Reads of the pacer's few numbers from another thread may be one chunk old, no
         worse."""
         with self._lock:
@@ -151,4 +160,5 @@ class Meters:
             latency_p50_ms=float(np.percentile(latencies_ms, 50)) if latencies_ms else float("nan"),
             latency_p95_ms=float(np.percentile(latencies_ms, 95)) if latencies_ms else float("nan"),
             latency_n=latency_n,
+            context=dict(context),
         )

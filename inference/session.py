@@ -130,7 +130,8 @@ def session_to_tracks(path: str | Path) -> TrackFile:
     if later_prompts:
         notes.append("The prompt changed on the way, which a tracks file cannot hold.")
     prompt, seed = str(under.get("prompt", "")), int(under.get("seed", 0))
-    return TrackFile(_joined(chunks), float(header["fps"]), " ".join(notes), prompt, seed)
+    tracks, present = _joined(chunks)
+    return TrackFile(tracks, float(header["fps"]), " ".join(notes), prompt, seed, present)
 
 
 _RESTARTED = "The session was restarted; only the last run is used."
@@ -178,8 +179,8 @@ def _chunk_of(event: dict[str, Any]) -> Tracks:
     return Tracks(xy, visible, ids)
 
 
-def _joined(chunks: list[Tracks]) -> Tracks:
-    """Chunks with points that come and go as one set, with a row for the picture in front.
+def _joined(chunks: list[Tracks]) -> tuple[Tracks, np.ndarray]:
+    """Chunks with points that come and go as one set, with a row for the picture in front; and present, bool [T, N].
 
     Where a point is absent it is not visible and waits at its nearest known place.
     """
@@ -198,7 +199,7 @@ def _joined(chunks: list[Tracks]) -> Tracks:
         row += len(chunk)
     at = np.maximum.accumulate(np.where(known, np.arange(rows)[:, None], -1), axis=0)  # last known row so far, or -1
     at = np.where(at < 0, known.argmax(axis=0)[None], at)
-    return Tracks(np.take_along_axis(xy, at[:, :, None], axis=0), visible, ids)
+    return Tracks(np.take_along_axis(xy, at[:, :, None], axis=0), visible, ids), known
 
 
 def _free_name(folder: Path, stem: str) -> Path:

@@ -24,11 +24,14 @@ from inference.package import ModelPackage
 from inference.rollout import Rollout
 from inference.tracks import Tracks
 
+MAX_LEFT = 4096  # points that went whose origins are kept: as many as 64 handles and two whole budgets of tracks have
+
 
 class Stream:
     """Frames of a living picture, `frames_per_chunk` at a time, steered by tracks.
 
-    `size` is (width, height) in pixels; `timings_ms` holds the stages of the last chunk.
+    `size` is (width, height) in pixels; `timings_ms` holds the stages of the last chunk, `context_frames` the frames it
+    was made of: (first, last) of the sink, of the window, and of itself ("current").
     """
 
     def __init__(self, package: ModelPackage) -> None:
@@ -37,6 +40,8 @@ class Stream:
         self.frames_per_chunk = package.config.cache.chunk * FRAMES
         self.size = package.config.buckets[0]
         self.timings_ms: dict[str, float] = {}
+        self.context_frames: dict[str, tuple[int, int]] = {}
+        self._made = 0  # latents after the picture's
         self._rollout: Rollout | None = None
 
     @torch.no_grad()
@@ -59,9 +64,11 @@ class Stream:
         self._belongs: tuple[Tensor, Tensor] | None = None  # what was asked, and the answer
         self._origin: dict[int, tuple[float, float]] = {}
         self._identity: dict[int, int] = {}
+        self._left: dict[int, tuple[float, float]] = {}  # origins of points that went and may return, the latest last
         # As in training: random identities. A seed of their own keeps the sampler's noise independent of the tracks.
         self._identities = np.random.default_rng([seed, 1]).permutation(self.package.config.control.id_range).tolist()
         self._displacement: Tensor | None = None
+        self._made, self.context_frames = 0, {}
         transformer = self.package.generator.transformer
         cache = transformer.empty_cache(self.package.config.cache, 1, height // CELL, width // CELL)
         self._rollout = Rollout(self.package.generator, self.package.config, self._encode_text(prompt), cache, seed)
@@ -117,7 +124,10 @@ class Stream:
         with self._timed("transformer"):
             if born:
                 self._write_picture()
+            sunk, seen = rollout.cache.sunk, rollout.cache.seen
             latents = rollout.next_chunk(direction)
+        self.context_frames = context_frames(sunk, seen, self._made, latents.shape[1])
+        self._made += latents.shape[1]
         with self._timed("decode"):
             frames, self._decoded = self._decode(latents, self._decoded)
         return frames
@@ -153,11 +163,16 @@ class Stream:
         return latent
 
     def _born(self, tracks: Tracks) -> bool:
-        """Takes new points in: each gets an identity and the place in the picture that it stands on."""
+        """Takes new points in: each gets an identity and the place in the picture that it stands on. One that went and
+        returns gets the place that it had.
+        """
         new = [n for n, i in enumerate(tracks.ids.tolist()) if i not in self._origin and tracks.visible[:, n].any()]
         gone = set(self._origin) - set(tracks.ids.tolist())
         for i in gone:
-            del self._origin[i], self._identity[i]
+            self._left[i] = self._origin.pop(i)
+            del self._identity[i]
+        while len(self._left) > MAX_LEFT:
+            del self._left[next(iter(self._left))]
         if not new:
             return bool(gone)
         at = torch.from_numpy(np.stack([tracks.xy[tracks.visible[:, n].argmax(), n] for n in new])).to(self._picture)
@@ -165,7 +180,8 @@ class Stream:
             width, height = self.size
             at = trace_back(self._displacement, at, width / height)
         for n, place in zip(new, at.tolist(), strict=True):
-            self._settle(int(tracks.ids[n]), (place[0], place[1]))
+            point = int(tracks.ids[n])
+            self._settle(point, self._left.pop(point, (place[0], place[1])))
         return True
 
     def _settle(self, point: int, place: tuple[float, float]) -> None:
@@ -208,3 +224,15 @@ class Stream:
         rgba = torch.full((len(rgb), 4, *rgb.shape[2:]), 255, dtype=torch.uint8, device=rgb.device)
         rgba[:, :3] = rgb
         return rgba.permute(0, 2, 3, 1).contiguous().cpu().numpy(), after
+
+
+def context_frames(sunk: int, seen: int, made: int, new: int) -> dict[str, tuple[int, int]]:
+    """The first and last video frame of the sink, the window and the chunk of `new` latents, made after `made` latents
+    beyond the picture's. A part that is empty is left out.
+    """
+    latents = {"sink": (0, sunk - 1), "window": (made - seen + 1, made), "current": (made + 1, made + new)}
+    return {
+        name: (max(0, FRAMES * (first - 1) + 1), FRAMES * last)
+        for name, (first, last) in latents.items()
+        if last >= first
+    }

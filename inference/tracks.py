@@ -106,13 +106,15 @@ class Tracks:
 @dataclass(frozen=True)
 class TrackFile:
     """What a tracks file holds. Row 0 of the tracks is the picture itself. note: what was mended, "" when
-    nothing. prompt, seed: what a session ran under; a plain tracks file says neither."""
+    nothing. prompt, seed: what a session ran under; a plain tracks file says neither. present: bool [T, N], where a
+    session's points were specified at all; None where the file does not say."""
 
     tracks: Tracks
     fps: float
     note: str = ""
     prompt: str = ""
     seed: int = 0
+    present: np.ndarray | None = None
 
 
 def load_tracks(path: str | Path) -> TrackFile:

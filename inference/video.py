@@ -35,13 +35,15 @@ class VideoWriter:
     behind.
 
     The encoder opens on the first frame and takes its size, padded to even numbers by repeating the last row
-    or column. comment: text kept in the file's metadata.
+    or column. comment: text kept in the file's metadata. short_side: pixels to which smaller frames are enlarged; 0 for
+    none.
     """
 
-    def __init__(self, path: str | Path, fps: float, *, comment: str = "") -> None:
+    def __init__(self, path: str | Path, fps: float, *, comment: str = "", short_side: int = 0) -> None:
         self.path = Path(path)
         self._fps = Fraction(fps).limit_denominator(1001)
         self._comment = comment
+        self._short_side = short_side
         self._part = self.path.with_name(self.path.name + ".part")
         self._container: Any = None
         self._stream: Any = None
@@ -72,6 +74,8 @@ class VideoWriter:
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = index
             frame.time_base = 1 / self._fps
+            if (frame.width, frame.height) != (self._stream.width, self._stream.height):
+                frame = frame.reformat(self._stream.width, self._stream.height, interpolation="LANCZOS")
             self._container.mux(self._stream.encode(frame))
         except (OSError, av.FFmpegError) as error:
             raise self._unwritable(error) from error
@@ -104,7 +108,8 @@ class VideoWriter:
         self._container = av.open(str(self._part), "w", format="mp4", options=_FRAGMENTS)
         self._container.metadata["comment"] = self._comment
         self._stream = self._container.add_stream(name, rate=self._fps, options=options)
-        self._stream.width, self._stream.height = width, height
+        scale = max(1.0, self._short_side / min(width, height))
+        self._stream.width, self._stream.height = (2 * round(side * scale / 2) for side in (width, height))
         self._stream.pix_fmt = "yuv420p"
         self._stream.gop_size = round(_KEY_FRAME_S * self._fps)
         self._stream.codec_context.time_base = 1 / self._fps

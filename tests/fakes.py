@@ -45,6 +45,7 @@ class FakeStream:
         self.fps = fps
         self.size = (256, 144)
         self.timings_ms: dict[str, float] = {}
+        self.context_frames: dict[str, tuple[int, int]] = {}
         self.cost_s = cost_s
         self.prompt = ""
         self.seed = 0
@@ -92,6 +93,8 @@ class FakeStream:
         self.consumed.append(tracks)
         self._spend(self.cost_s)
         share = self.cost_s * 1000 / 10
+        made = self.frames_per_chunk * len(self.consumed)
+        self.context_frames = {"sink": (0, 0), "current": (made - self.frames_per_chunk + 1, made)}
         self.timings_ms = {"control": share, "transformer": 7 * share, "decode": 2 * share}
         return np.stack([self._shifted(tracks, row) for row in range(len(tracks))])
 

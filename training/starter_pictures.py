@@ -24,7 +24,7 @@ from training.world.library import Library, load_library
 log = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "pictures"
-SIZE = (768, 432)
+LANDSCAPE, SQUARE, PORTRAIT = (768, 432), (576, 576), (432, 768)  # three times the model's three sizes
 SUPERSAMPLING = 2  # drawn larger and area-filtered down, so that edges of toys are anti-aliased
 JPEG_QUALITY = 90
 DEBIAN_PACKAGE = "lomiri-wallpapers-16.04"
@@ -87,6 +87,7 @@ class Scene:
     toys: tuple[Toy, ...]
     prompt: str
     grab: tuple[float, float]
+    size: tuple[int, int] = LANDSCAPE
 
     @property
     def credit(self) -> str:
@@ -162,6 +163,60 @@ SCENES = (
         "the dog tilts its head to the right",
         (0.42, 0.63),
     ),
+    Scene(
+        "dragon",
+        "A dragon in the hall",
+        View("vestibule", 70, -14, 62),
+        (Toy("dragon", (0.4, 0.92), 0.56), Toy("orange book", (0.79, 0.9), 0.24)),
+        "the dragon flies up right",
+        (0.4, 0.66),
+        SQUARE,
+    ),
+    Scene(
+        "camel",
+        "A camel before sunrise",
+        View("kiara_1_dawn", 330, -8, 62, exposure=1.1),
+        (Toy("bactrian camel", (0.5, 0.9), 0.5),),
+        "the camel walks to the left",
+        (0.5, 0.62),
+        SQUARE,
+    ),
+    Scene(
+        "brushes",
+        "Brushes",
+        Crop("Picture_1A_by_freespace", (0.62, 0.5), 0.68, 'Trevor "Freespace"', "CC-BY-4.0"),
+        (),
+        "the brush leans to the right",
+        (0.8, 0.4),
+        SQUARE,
+    ),
+    Scene(
+        "drum",
+        "A drum on its cushion",
+        Crop("Wine_by_Jakkub_Mede", (0.5, 0.55), 0.8, "Jakub Mede", "CC-BY-4.0"),
+        (),
+        "the drum rolls to the left",
+        (0.44, 0.66),
+        PORTRAIT,
+    ),
+    Scene(
+        "turtle",
+        "A turtle on the meadow",
+        View("noon_grass", 205, -8, 44),
+        (Toy("turtle", (0.46, 0.82), 0.22), Toy("potted plant", (0.76, 0.68), 0.2)),
+        "the turtle walks to the left",
+        (0.48, 0.72),
+        PORTRAIT,
+    ),
+    Scene(
+        "teapot",
+        "A teapot under the glass roof",
+        View("leadenhall_market", 186, -4, 48, exposure=0.92),
+        (Toy("teapot", (0.48, 0.86), 0.24), Toy("pear", (0.84, 0.92), 0.16)),
+        "the teapot hops to the right",
+        (0.48, 0.75),
+        PORTRAIT,
+    ),
 )
 
 
@@ -214,8 +269,8 @@ def place_toy(canvas: np.ndarray, sprite: np.ndarray, toy: Toy) -> None:
 
 
 def render(scene: Scene, library: Library, photographs: Path) -> np.ndarray:
-    """The scene as uint8 [432, 768, 3] RGB."""
-    large = (SIZE[0] * SUPERSAMPLING, SIZE[1] * SUPERSAMPLING)
+    """The scene as uint8 [H, W, 3] RGB of its own size."""
+    large = (scene.size[0] * SUPERSAMPLING, scene.size[1] * SUPERSAMPLING)
     if isinstance(scene.ground, View):
         index = [place.name for place in library.places].index(scene.ground.place)
         ground = perspective(library.panorama(index), scene.ground, large)
@@ -229,7 +284,7 @@ def render(scene: Scene, library: Library, photographs: Path) -> np.ndarray:
     names = [entry.name for entry in library.objects]
     for toy in scene.toys:
         place_toy(canvas, library.sprite(names.index(toy.name)), toy)
-    small = cv2.resize(canvas, SIZE, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(canvas, scene.size, interpolation=cv2.INTER_AREA)
     return (np.clip(small, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 

@@ -15,18 +15,20 @@ from inference.tracks import Tracks
 
 GRID_SIDE = 5
 IDS_PER_HANDLE = 64  # ids are handle.id * 64 + k, k the row-major place in the grid
+MAX_PARKED = 64  # grids kept of handles that went: more removals than anybody undoes
 _BIRTH_STRIDE = IDS_PER_HANDLE << 32  # a grid laid anew gets ids of its own and leaves handle.id readable below
 
 
 @dataclass
 class _Grid:
     """The grid of one handle as laid down: offsets float32 [K, 2] from the handle, ids int64 [K], radius as
-    asked."""
+    asked, hold: of the handle when it was laid."""
 
     offsets: np.ndarray
     ids: np.ndarray
     radius: float
     last_xy: np.ndarray  # float64 [2], where the last chunk left the handle
+    hold: int | None
 
 
 class HandMotion:
@@ -37,11 +39,15 @@ class HandMotion:
     it. A new handle is there from the first frame of its first chunk, at its first sample, so that what it
     holds is known before it moves. A pin is a handle that stays. The grid's points that begin outside the
     picture hold nothing and are left out.
+
+    A handle that went (a point was removed) leaves its grid behind. Where it returns with the same hold (the removal
+    was undone) the grid does, with its ids, so that the stream knows the points again.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._aspect = size[1] / size[0]  # a radius in heights, as a part of the width
         self._grids: dict[int, _Grid] = {}
+        self._parked: dict[int, _Grid] = {}  # of handles that went, the latest last
         self._births: dict[int, int] = {}
 
     def reset(self, size: tuple[int, int] | None = None) -> None:
@@ -49,20 +55,25 @@ class HandMotion:
         if size is not None:
             self._aspect = size[1] / size[0]
         self._grids = {}
+        self._parked = {}
         self._births = {}
 
     def advance(self, snapshot: ControlSnapshot, frames: int) -> Tracks:
         """The tracks of the next chunk: frame j samples the pointers at since + (j + 1) / frames * (now -
         since)."""
         present = {handle.id for handle in snapshot.handles}
-        self._grids = {key: grid for key, grid in self._grids.items() if key in present}
+        for gone in self._grids.keys() - present:
+            self._park(gone)
         parts: list[np.ndarray] = []  # float32 [T, K, 2] each
         ids: list[np.ndarray] = []
         for handle in snapshot.handles:
             path = snapshot.paths.get(handle.id, np.zeros((0, 3)))
             grid = self._grids.get(handle.id)
             new = grid is None
-            if grid is None:
+            if grid is None and (parked := self._returned(handle)) is not None:
+                grid = parked
+                grid.last_xy = np.array(path[0, 1:] if len(path) else handle.xy, np.float64)
+            elif grid is None:
                 grid = self._lay(handle, path[0, 1:] if len(path) else np.array(handle.xy, np.float64))
             elif grid.radius != handle.radius:
                 grid = self._lay(handle, grid.last_xy)
@@ -80,6 +91,19 @@ class HandMotion:
         visible = np.all((xy >= 0) & (xy <= 1), axis=2)
         return Tracks(xy, visible, identities[order])
 
+    def _park(self, key: int) -> None:
+        self._parked[key] = self._grids.pop(key)
+        if len(self._parked) > MAX_PARKED:
+            del self._parked[next(iter(self._parked))]
+
+    def _returned(self, handle: Handle) -> _Grid | None:
+        """The grid that this handle left behind, now its own again; None where it takes hold anew."""
+        grid = self._parked.pop(handle.id, None)
+        if grid is None or handle.hold is None or (grid.hold, grid.radius) != (handle.hold, handle.radius):
+            return None
+        self._grids[handle.id] = grid
+        return grid
+
     def _lay(self, handle: Handle, xy: np.ndarray) -> _Grid:
         """A grid around `xy` with ids never used before, so that no point inherits another one's origin."""
         birth = self._births.get(handle.id, 0)
@@ -92,7 +116,7 @@ class HandMotion:
         inside = np.all((starts >= 0) & (starts <= 1), axis=1)
         inside[GRID_SIDE * GRID_SIDE // 2] = True  # the handle itself is never left out
         ids = birth * _BIRTH_STRIDE + handle.id * IDS_PER_HANDLE + np.flatnonzero(inside)
-        grid = _Grid(offsets[inside].astype(np.float32), ids.astype(np.int64), handle.radius, xy)
+        grid = _Grid(offsets[inside].astype(np.float32), ids.astype(np.int64), handle.radius, xy, handle.hold)
         self._grids[handle.id] = grid
         return grid
 

@@ -40,7 +40,7 @@ def short_demo(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, stream: FakeStream, out: Path) -> int:
-    arguments = ["--demo", str(folder), "--out", str(out)]
+    arguments = ["--demo", str(folder), "--out", str(out), "--gif", str(folder / "drag.gif")]
     return demo.main(arguments, open_package=lambda _: (stream, BUCKETS))
 
 
@@ -64,6 +64,14 @@ def test_plays_the_drag_and_writes_video_and_contact_sheet(short_demo, tmp_path,
     assert whitest[1] > 0.58  # the pin holds half of it back: the fake shows the mean of all tracks
     with Image.open(out / "demo.png") as sheet:
         assert sheet.width > 3 * 700
+
+    with Image.open(short_demo / "drag.gif") as gif:
+        assert gif.n_frames > 5
+        middle = []
+        for index in (1, gif.n_frames - 1):
+            gif.seek(index)
+            middle.append((np.asarray(gif.convert("RGB")).min(2) > 200)[60:160].any(0).nonzero()[0].mean() / gif.width)
+    assert middle[1] - middle[0] > 0.05, "the square moves in it"
 
     told = capsys.readouterr().out
     assert "No display" in told

@@ -1,8 +1,13 @@
 """What the mouse and the keys do to the points, with real X events, up to the engine and back to the screen."""
 
-import numpy as np
+import subprocess
+from collections.abc import Sequence
 
-from desktop.handles import DEFAULT_RADIUS
+import numpy as np
+import pytest
+
+from desktop.handles import DEFAULT_RADIUS, XY
+from inference.channels import Handle
 from inference.engine import EngineState
 from tests.gui.conftest import Desk
 
@@ -105,6 +110,73 @@ def test_escape_in_a_drag_drops_the_point(desk: Desk) -> None:
     desk.pointer.move(desk.at(0.6, 0.6))
     desk.wait_for_frames()
     assert desk.window.points.points == ()
+
+
+def test_moves_that_waited_are_merged_and_none_is_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 moves while the window is busy: one change of the points, one hit-test at most, and the whole way."""
+    window = desk.window
+    desk.key("space")
+    desk.wait_for_state(EngineState.PAUSED)
+    desk.pointer.press(desk.at(0.3, 0.5))
+    desk.wait(lambda: window.points.held is not None)
+    window.player.engine.mailbox.take(0.0)
+    ways: list[tuple[float, float, float]] = []
+    put, changes, drags = window.player.engine.mailbox.put, [0], [0]
+
+    def noted(handles: tuple[Handle, ...], time_s: float, way: Sequence[tuple[float, XY]] = ()) -> float:
+        ways.extend((at_s, *xy) for at_s, xy in way)
+        ways.extend((time_s, *handle.xy) for handle in handles)
+        return put(handles, time_s, way)
+
+    monkeypatch.setattr(window.player.engine.mailbox, "put", noted)
+    window.points.subscribe(lambda: changes.__setitem__(0, changes[0] + 1))
+    window.viewport.pointer.dragged.connect(lambda: drags.__setitem__(0, drags[0] + 1))
+    way = [(0.3 + 0.4 * step / 500, 0.48 + 0.04 * (step % 2)) for step in range(1, 501)]
+    way[100], way[250], way[380] = (0.42, 0.1), (0.5, 0.9), (0.9, 0.5)
+    words = [str(word) for x, y in way for word in ("mousemove", desk.at(x, y).x(), desk.at(x, y).y())]
+    subprocess.run(["xdotool", *words], check=True, timeout=60)  # blocks the window: no event is handled meanwhile
+    desk.wait(lambda: np.allclose(window.points.get(window.points.held).xy, way[-1], atol=0.004))
+    assert drags[0] <= 5, "every move was handled by itself"
+    assert changes[0] <= 10
+    assert len(ways) > 400, "moves were lost before the window saw them"
+    path = window.player.engine.mailbox.take(1e12).paths[window.points.held]
+    for samples in (np.array(ways), path):
+        assert samples[:, 2].min() == pytest.approx(0.1, abs=0.004)
+        assert samples[:, 2].max() == pytest.approx(0.9, abs=0.004)
+        assert samples[:, 1].max() == pytest.approx(0.9, abs=0.004)
+        assert (np.diff(samples[:, 0]) >= 0).all()
+    assert np.ptp(path[:, 0]) > 0, "each move keeps its own time"
+    desk.pointer.release()
+
+
+def test_a_removal_undone_holds_what_it_held(desk: Desk) -> None:
+    """The same tracks come back, not new ones on what lies there now."""
+    home = bright_centre(desk.screen())
+    width = desk.at(1.0, 0.0).x() - desk.at(0.0, 0.0).x()
+    away = home + np.array([0.2 * width, 0.1 * width * 144 / 256])
+    point_id = desk.place(0.3, 0.3)
+    desk.drag((0.3, 0.3), (0.5, 0.4))
+    desk.wait(lambda: np.allclose(desk.stream.consumed[-1].xy[-1, 12], (0.5, 0.4), atol=0.004))
+    before = desk.stream.consumed[-1].ids.tolist()
+    desk.wait(lambda: np.abs(bright_centre(desk.screen()) - away).max() < 6)
+    desk.key("Delete")
+    desk.wait(lambda: len(desk.stream.consumed[-1].ids) == 0)
+    desk.wait(lambda: np.abs(bright_centre(desk.screen()) - home).max() < 6)
+    desk.key("ctrl+z")
+    desk.wait(lambda: desk.stream.consumed[-1].ids.tolist() == before)
+    assert [point.id for point in desk.window.points.points] == [point_id]
+    desk.wait(lambda: np.abs(bright_centre(desk.screen()) - away).max() < 6)
+
+
+def test_a_point_freed_and_pinned_again_takes_hold_anew(desk: Desk) -> None:
+    place = desk.at(0.6, 0.4)
+    seen: list[tuple[int, ...]] = []
+    for pinned in (True, False, True):
+        desk.pointer.click(place, 3)
+        desk.wait(lambda pinned=pinned: [p.pinned for p in desk.window.points.points] == [pinned])
+        desk.wait(lambda pinned=pinned: bool(len(desk.stream.consumed[-1].ids)) == pinned)
+        seen.append(tuple(desk.stream.consumed[-1].ids.tolist()))
+    assert not set(seen[0]) & set(seen[2])
 
 
 def test_undo_and_redo_of_placing_moving_removing(desk: Desk) -> None:

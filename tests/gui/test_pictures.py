@@ -73,20 +73,6 @@ def half_and_half(path: Path, width: int, height: int) -> Path:
     return path
 
 
-def test_the_first_starter_opens_and_another_can_be_chosen(empty_desk: Desk) -> None:
-    desk = empty_desk
-    desk.window.open_picture(None)
-    desk.wait_for_state(EngineState.RUNNING)
-    tiles = desk.window.gallery.tiles
-    assert len(tiles) >= 6
-    assert tiles[0].isChecked()
-    first = desk.stream.opened[-1][0]
-    desk.pointer.click(tiles[2].mapToGlobal(tiles[2].rect().center()))
-    desk.wait(lambda: tiles[2].isChecked() and len(desk.stream.opened) > 2)
-    desk.wait_for_state(EngineState.RUNNING)
-    assert not np.array_equal(desk.stream.opened[-1][0], first)
-
-
 def test_an_empty_window_says_what_to_do(empty_desk: Desk) -> None:
     assert "Drop a picture" in empty_desk.window.viewport.line
     assert not empty_desk.window.actions_by_id["pause"].isEnabled()

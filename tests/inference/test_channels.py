@@ -106,6 +106,28 @@ def test_a_path_nobody_takes_stays_bounded_and_keeps_its_end() -> None:
     assert (np.diff(path[:, 0]) > 0).all()
 
 
+def test_moves_that_waited_are_all_in_the_polyline_and_ask_from_the_first_on() -> None:
+    mailbox = ControlMailbox()
+    mailbox.put((handle(x=0.1), handle(2)), 1.0)
+    mailbox.take(2.0)
+    counts_s = mailbox.put((handle(x=0.5), handle(2, held=False)), 3.0, [(1.5, (0.2, 0.5)), (2.5, (0.9, 0.1))])
+    snapshot = mailbox.take(3.5)
+    assert counts_s == 3.0
+    assert snapshot.oldest_event_s == snapshot.paths[1][0, 0] == np.nextafter(2.0, 3.0)
+    np.testing.assert_allclose(snapshot.paths[1], [[2.0, 0.2, 0.5], [2.5, 0.9, 0.1], [3.0, 0.5, 0.5]], atol=1e-9)
+    assert 2 not in snapshot.paths, "the way is the held handle's alone"
+
+
+@given(st.integers(1, MAX_PATH_SAMPLES * 3), st.integers(1, 4))
+def test_thinning_keeps_the_turning_points(turn: int, halves: int) -> None:
+    mailbox = ControlMailbox()
+    for step in range(MAX_PATH_SAMPLES * halves):
+        mailbox.put((handle(x=0.9 if step == turn else 0.1),), step)
+    path = mailbox.take(1e9).paths[1]
+    assert len(path) <= MAX_PATH_SAMPLES
+    assert (path[:, 1].max() == 0.9) == (turn < MAX_PATH_SAMPLES * halves)
+
+
 def test_wrong_sets_are_refused() -> None:
     mailbox = ControlMailbox()
     with pytest.raises(ValueError, match="same id"):

@@ -124,8 +124,8 @@ def test_a_session_renders_what_was_seen(command: Command) -> None:
         engine.turn()
     while (step := len(stream.consumed)) < 6:
         one = Handle(1, (0.5 + step / 20, 0.5), False, True, 0.05 if step < 4 else 0.1)  # grows on the way
-        two = Handle(2, (0.2, 0.2), True, False, 0.05)  # there in the middle only
-        engine.mailbox.put((one, two) if 2 <= step < 5 else (one,), clock.now())
+        two = Handle(2, (0.2, 0.2), True, False, 0.05, hold=1)  # goes and returns: a removal undone
+        engine.mailbox.put((one, two) if step in (1, 2, 4) else (one,), clock.now())
         engine.turn()
     seen = [frame for tracks in stream.consumed for frame in tracks.xy]
     path = engine.session_path

@@ -59,6 +59,17 @@ def test_points_that_come_and_go(tmp_path: Path) -> None:
     np.testing.assert_array_equal(replay.tracks.xy[:, 1, 0], [0.5] * 9 + [0.75] * 4)
 
 
+def test_a_session_says_when_a_point_was_absent(tmp_path: Path) -> None:
+    log = SessionLog(tmp_path)
+    log.open(PICTURE, "", 0, 24.0)
+    for index, ids in enumerate(([64], [], [64, 65])):
+        log.chunk(1 + 4 * index, chunk(ids, 0.25))
+    assert log.path is not None
+    replay = session_to_tracks(log.path)
+    assert replay.present is not None
+    assert replay.present.T.tolist() == [[False] + [True] * 4 + [False] * 4 + [True] * 4, [False] * 9 + [True] * 4]
+
+
 def test_an_empty_session_is_the_picture_alone(tmp_path: Path) -> None:
     log = SessionLog(tmp_path)
     log.open(PICTURE, "", 0, 24.0)

@@ -41,6 +41,22 @@ def test_frames_have_the_pictures_size(package):
     assert set(stream.timings_ms) == {"control", "transformer", "decode"}
 
 
+def test_it_says_which_frames_a_chunk_was_made_of(package):
+    stream, window = Stream(package), package.config.cache.window_latents
+    stream.open(PICTURE)
+    assert stream.context_frames == {}
+    seen = []
+    for _ in range(window + 3):
+        stream.advance(Tracks.empty(4))
+        seen.append(stream.context_frames)
+    assert seen[0] == {"sink": (0, 0), "current": (1, 4)}
+    last = 4 * (window + 2)
+    assert seen[-1] == {"sink": (0, 0), "window": (last - 4 * window + 1, last), "current": (last + 1, last + 4)}
+    stream.open(PICTURE)
+    stream.advance(Tracks.empty(4))
+    assert stream.context_frames == seen[0]
+
+
 def test_another_size_is_refused_and_the_stream_goes_on(package):
     stream = Stream(package)
     stream.open(PICTURE)
@@ -108,6 +124,18 @@ def test_a_removed_point_is_forgotten(package):
     assert stream.origin(7) is not None
     stream.advance(Tracks.empty(4))
     assert stream.origin(7) is None
+
+
+def test_a_point_that_returns_stands_where_it_stood_in_the_picture(package):
+    """A removal undone, after something else was moved to where the point had been left."""
+    stream = Stream(package)
+    stream.open(PICTURE)
+    stream.advance(drag(4, (0.25, 0.75), (0.5, 0.75)))
+    first = stream.origin(7)
+    stream.advance(Tracks.empty(4))
+    stream.advance(drag(4, (0.8, 0.75), (0.5, 0.75), ids=(8,)))
+    stream.advance(drag(4, (0.5, 0.75), (0.5, 0.75), ids=(7,)))
+    assert stream.origin(7) == first
 
 
 def test_more_points_than_the_budget_are_thinned(package):

@@ -7,22 +7,27 @@ import tomllib
 import cv2
 import numpy as np
 
-from training.starter_pictures import FOLDER, SIZE, View, perspective
+from training.starter_pictures import FOLDER, LANDSCAPE, PORTRAIT, SQUARE, View, perspective
 
 
 def test_every_listed_picture_is_there_small_and_credited() -> None:
     pictures = tomllib.loads((FOLDER / "pictures.toml").read_text(encoding="utf-8"))["picture"]
-    assert len(pictures) >= 6
+    assert len(pictures) >= 12
+    credits = (FOLDER.parent.parent / "CREDITS.md").read_text(encoding="utf-8")
+    sizes = set()
     assert {picture["file"] for picture in pictures} == {path.name for path in FOLDER.glob("*.jpg")}
     for picture in pictures:
         path = FOLDER / picture["file"]
         assert path.stat().st_size <= 150_000
-        assert cv2.imread(str(path)).shape == (SIZE[1], SIZE[0], 3)
+        height, width = cv2.imread(str(path)).shape[:2]
+        sizes.add((width, height))
         assert all(0 < share < 1 for share in picture["grab"])
         assert picture["title"]
         assert picture["prompt"]
         assert picture["credit"]
         assert picture["licence"]
+        assert f"`{picture['file']}`" in credits, "CREDITS.md does not name it"
+    assert sizes == {LANDSCAPE, SQUARE, PORTRAIT}
 
 
 def test_the_horizon_is_level_and_rises_when_the_camera_looks_down() -> None:

@@ -17,7 +17,14 @@ import numpy as np
 from inference.errors import UserError
 
 PACKAGE = "lomiri-wallpapers-16.04"
-STARTERS = ("aitzgorri", "seeding", "Picture_0B", "friends")  # shipped as starter pictures: never trained on
+STARTERS = (
+    "aitzgorri",
+    "seeding",
+    "Picture_0B",
+    "Picture_1A",
+    "Wine",
+    "friends",
+)  # shipped as starter pictures: never trained on
 MEGABYTES = 15.8
 _ALLOWED = re.compile(r"CC0-1\.0|CC-BY-\d\.\d|public-domain")  # in full: CC-BY-SA does not match
 _SIDE = 1536  # the longer one that is kept

@@ -1,12 +1,14 @@
 """Handles to tracks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.channels import ControlMailbox, ControlSnapshot, Handle
-from inference.motion.hand import GRID_SIDE, IDS_PER_HANDLE, HandMotion, resample_path
+from inference.motion.hand import GRID_SIDE, IDS_PER_HANDLE, MAX_PARKED, HandMotion, resample_path
 
 CENTRE = GRID_SIDE * GRID_SIDE // 2
 T = 4
@@ -157,3 +159,29 @@ def test_chunk_joins_chunk(size: tuple[int, int]) -> None:
             mailbox.put((handle(0.1 + 0.1 * time_s),), time_s)
         line += centre(motion, mailbox.take(chunk + 1)).tolist()
     np.testing.assert_allclose(np.diff(line[1:]), 0.025, atol=1e-6)
+
+
+def test_a_handle_that_returns_with_its_hold_has_the_same_points_again() -> None:
+    """A removal undone: the same ids, also where the handle went from; a new hold is laid anew."""
+    motion = HandMotion((256, 144))
+    held = replace(handle(0.2), hold=1)
+    first = motion.advance(snapshot(held), T)
+    motion.advance(snapshot(replace(held, xy=(0.6, 0.5)), paths={3: [[1.5, 0.6, 0.5]]}, since_s=1.0), T)
+    assert motion.advance(snapshot(since_s=2.0), T).ids.size == 0
+    again = motion.advance(snapshot(replace(held, xy=(0.6, 0.5)), since_s=3.0), T)
+    assert again.ids.tolist() == first.ids.tolist()
+    np.testing.assert_allclose(again.xy[:, CENTRE, 0], 0.6, atol=1e-6)
+    motion.advance(snapshot(since_s=4.0), T)
+    anew = motion.advance(snapshot(replace(held, hold=2), since_s=5.0), T)
+    assert not set(anew.ids.tolist()) & set(first.ids.tolist())
+    motion.advance(snapshot(since_s=6.0), T)
+    assert not set(motion.advance(snapshot(handle(0.2), since_s=7.0), T).ids.tolist()) & set(anew.ids.tolist())
+
+
+def test_no_more_grids_are_kept_than_anybody_undoes() -> None:
+    motion = HandMotion((256, 144))
+    first = motion.advance(snapshot(replace(handle(0.2, identity=1), hold=1)), T)
+    for identity in range(2, MAX_PARKED + 4):
+        motion.advance(snapshot(replace(handle(0.2, identity=identity), hold=identity)), T)
+    again = motion.advance(snapshot(replace(handle(0.2, identity=1), hold=1)), T)
+    assert not set(again.ids.tolist()) & set(first.ids.tolist())

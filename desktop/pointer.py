@@ -1,0 +1,129 @@
+"""The mouse on the picture: presses, moves and wheel become gestures of the editor, and the cursor says which.
+
+Owns the moves that wait. A busy window gets many at once: all of them reach the editor, for the polyline that the
+engine follows, but the points change, are hit-tested and repainted once. Never decides what a gesture means
+(`desktop.edits`). UI thread.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from PySide6.QtCore import QObject, QPointF, QSizeF, Qt, Signal
+from PySide6.QtGui import QCursor, QMouseEvent, QWheelEvent
+
+from desktop.edits import PointEditor
+from desktop.handles import XY
+
+_REACH_PX = 18.0  # how near the pointer must come to a point to take it, in logical pixels
+_WHEEL_NOTCH = 120.0  # eighths of a degree, Qt's unit
+
+
+class Surface(Protocol):
+    """What the pointer moves over."""
+
+    def picture_position(self, position: QPointF) -> XY | None:
+        """A widget position on the picture, possibly outside of it; None while there is no picture."""
+
+    def picture_size(self) -> QSizeF:
+        """How large the picture is shown, in logical pixels."""
+
+    def cursor(self) -> QCursor: ...
+    def setCursor(self, cursor: Qt.CursorShape) -> None: ...
+
+
+class Pointer(QObject):
+    """`pressed` before a press counts; `dragged` when a drag has moved a point; `released` when it is over."""
+
+    pressed = Signal()
+    dragged = Signal()
+    released = Signal()
+
+    _waiting = Signal()
+
+    def __init__(self, editor: PointEditor, surface: Surface) -> None:
+        super().__init__()
+        self._editor, self._surface = editor, surface
+        self._moves: list[tuple[int, QPointF]] = []  # Qt's time of the event in ms, position
+        # Queued: comes after every move that the window system has delivered together, and before anything else.
+        self._waiting.connect(self.apply_moves, Qt.ConnectionType.QueuedConnection)
+
+    def press(self, event: QMouseEvent) -> None:
+        self.apply_moves()
+        xy = self._surface.picture_position(event.position())
+        if xy is None:
+            return
+        self.pressed.emit()
+        hit = self._hit(xy)
+        inside = 0.0 <= xy[0] <= 1.0 and 0.0 <= xy[1] <= 1.0
+        if hit is None and not inside:
+            self._editor.model.select(None)
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self._editor.press(xy, hit)
+        elif event.button() == Qt.MouseButton.RightButton:
+            self._editor.toggle_pin(xy, hit)
+        self._show_cursor(xy)
+
+    def move(self, event: QMouseEvent) -> None:
+        """Remembered, and applied with all others that wait."""
+        self._moves.append((event.timestamp(), event.position()))
+        if len(self._moves) == 1:
+            self._waiting.emit()
+
+    def release(self, event: QMouseEvent) -> None:
+        self.apply_moves()
+        if event.button() == Qt.MouseButton.LeftButton and self._editor.dragging:
+            self._editor.release()
+            self.released.emit()
+            xy = self._surface.picture_position(event.position())
+            if xy is not None:
+                self._editor.model.hover(self._hit(xy))
+                self._show_cursor(xy)
+
+    def wheel(self, event: QWheelEvent) -> None:
+        self.apply_moves()
+        event.setAccepted(self._editor.resize(event.angleDelta().y() / _WHEEL_NOTCH))
+
+    def leave(self) -> None:
+        self.apply_moves()
+        if not self._editor.dragging:
+            self._editor.model.hover(None)
+
+    def apply_moves(self) -> None:
+        """Hands over the moves that wait; each keeps its own time before the newest, which is now."""
+        moves, self._moves = self._moves, []
+        if not moves:
+            return
+        newest_ms, position = moves[-1]
+        xy = self._surface.picture_position(position)
+        if xy is None:
+            return
+        if self._editor.dragging:
+            now_s = time.monotonic()
+            way = [
+                (now_s - (newest_ms - moved_ms) / 1000.0, earlier)
+                for moved_ms, place in moves[:-1]
+                if (earlier := self._surface.picture_position(place)) is not None
+            ]
+            self._editor.drag(xy, way)
+            self.dragged.emit()
+        else:
+            self._editor.model.hover(self._hit(xy))
+        self._show_cursor(xy)
+
+    def _hit(self, xy: XY) -> int | None:
+        size = self._surface.picture_size()
+        return self._editor.model.nearest(xy, (size.width(), size.height()), _REACH_PX)
+
+    def _show_cursor(self, xy: XY) -> None:
+        if self._editor.dragging:
+            shape = Qt.CursorShape.ClosedHandCursor
+        elif self._editor.model.hovered is not None:
+            shape = Qt.CursorShape.OpenHandCursor
+        elif 0.0 <= xy[0] <= 1.0 and 0.0 <= xy[1] <= 1.0:
+            shape = Qt.CursorShape.CrossCursor
+        else:
+            shape = Qt.CursorShape.ArrowCursor
+        if self._surface.cursor().shape() != shape:
+            self._surface.setCursor(shape)

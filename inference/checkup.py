@@ -1,0 +1,76 @@
+"""How fast a package runs on this machine, measured for two seconds on the real path.
+
+Owns that one measurement: the very `Stream` that the engine drives, opened on a plain picture and steered by a moving
+grid, as a hand would. Never prints and never judges. Takes the machine for as long as it runs. Any thread.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inference.channels import ControlSnapshot, Handle
+from inference.motion.hand import HandMotion
+from inference.offline import open_package
+
+MEASURED_S = 2.0
+_FIRST_CHUNKS = 2  # pay for lazy set-up
+
+
+@dataclass(frozen=True)
+class Speed:
+    """fps: frames made a second, without waiting. target_fps: what the package is made for. device, number_format,
+    torch: what computed them. frames: how many were made in how long. stages_ms: of the last chunk.
+    """
+
+    fps: float
+    target_fps: float
+    device: str
+    number_format: str
+    torch: str
+    threads: int
+    frames: int
+    seconds: float
+    stages_ms: dict[str, float]
+
+
+def measure_speed(package: Path, seconds: float = MEASURED_S) -> Speed:
+    """Loads the package and makes frames for `seconds`. Raises UserError where it cannot be loaded, ImportError where
+    torch is missing.
+    """
+    import torch  # here: a window without a model must still open
+
+    stream, buckets = open_package(package)
+    width, height = buckets[0]
+    rows, columns = np.mgrid[0:height, 0:width]
+    picture = np.stack([rows * 255 // height, columns * 255 // width, (rows + columns) % 256], -1).astype(np.uint8)
+    with torch.inference_mode():
+        stream.open(picture)
+        motion = HandMotion((width, height))
+        frames, began_s, chunk = 0, 0.0, 0
+        while True:
+            if chunk == _FIRST_CHUNKS:
+                frames, began_s = 0, time.perf_counter()
+            x = 0.5 + 0.2 * float(np.sin(0.3 * chunk))
+            hand = Handle(1, (x, 0.5), pinned=False, held=True, radius=16 / 144)
+            snapshot = ControlSnapshot((hand,), {}, float(chunk), chunk + 1.0, None)
+            frames += len(stream.advance(motion.advance(snapshot, stream.frames_per_chunk)))
+            chunk += 1
+            took_s = time.perf_counter() - began_s
+            if chunk > _FIRST_CHUNKS and took_s >= seconds:
+                break
+    loaded = stream.package  # type: ignore[attr-defined]  # a Stream, which open_package promises less of
+    return Speed(
+        fps=frames / took_s,
+        target_fps=stream.fps,
+        device=str(loaded.device),
+        number_format=str(loaded.dtype).removeprefix("torch."),
+        torch=torch.__version__,
+        threads=torch.get_num_threads(),
+        frames=frames,
+        seconds=took_s,
+        stages_ms=dict(stream.timings_ms),
+    )
