@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QSize, Qt, QTimer, QUrl
+from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
@@ -71,6 +71,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(APP_NAME)
         self.setAcceptDrops(True)
         self._data_dir, self._logs = data_dir, logs
+        self._settings = QSettings(str(data_dir / "settings.ini"), QSettings.Format.IniFormat)
         self._starters = {starter.path: starter for starter in starters}
         self.points = HandleModel()
         self.editor = PointEditor(self.points)
@@ -92,6 +93,9 @@ class MainWindow(QMainWindow):
         self.actions_by_id = Actions(self, self._handlers())
         self._lay_out()
         self._wire()
+        detail = bool(self._settings.value("detail", True, bool))
+        self.actions_by_id["detail"].setChecked(detail)
+        self.viewport.set_detail(detail)
         self._refresh()
 
     # ---- layout and wiring ------------------------------------------------------------------------
@@ -160,6 +164,7 @@ class MainWindow(QMainWindow):
             "pause": lambda: self._pause(not self.player.paused_by_person),
             "restart": self._restart,
             "prompt": self.prompt.setFocus,
+            "detail": self._on_detail,
             "cheat_sheet": self._show_cheat_sheet,
             "sessions": lambda: self._show_folder(self._data_dir / "sessions"),
             "logs": lambda: self._show_folder(self._logs),
@@ -186,6 +191,7 @@ class MainWindow(QMainWindow):
         starter = self._starters.get(opened.path)
         self.editor.reset()
         self._meter.restart()
+        self.viewport.set_photograph(self.pictures.photograph())
         self.viewport.show_still(pixels)
         self.viewport.set_hint(starter.grab if starter and not self._has_dragged else None)
         self.gallery.mark(opened.path, to_qimage(pixels), opened.title)
@@ -294,6 +300,11 @@ class MainWindow(QMainWindow):
 
     def _refresh_speed(self) -> None:
         self.status.show_speed(self._meter.fps(time.monotonic()), self._meter.latency_ms, self.player.engine.stats())
+
+    def _on_detail(self) -> None:
+        on = self.actions_by_id["detail"].isChecked()
+        self.viewport.set_detail(on)
+        self._settings.setValue("detail", on)
 
     def _show_cheat_sheet(self) -> None:
         if self._cheat_sheet is None:

@@ -27,7 +27,9 @@ from inference.tracks import Tracks
 class Stream:
     """Frames of a living picture, `frames_per_chunk` at a time, steered by tracks.
 
-    `size` is (width, height) in pixels; `timings_ms` holds the stages of the last chunk.
+    `size` is (width, height) in pixels; `timings_ms` holds the stages of the last chunk. `motion` says how the last
+    chunk's frames are made of the picture, float32 [T, h, w, 4] (`inference.carry.Carried.layers`); zeros for a model
+    that carries no picture.
     """
 
     def __init__(self, package: ModelPackage) -> None:
@@ -36,6 +38,7 @@ class Stream:
         self.frames_per_chunk = package.config.cache.chunk * FRAMES
         self.size = package.config.buckets[0]
         self.timings_ms: dict[str, float] = {}
+        self.motion = np.zeros((self.frames_per_chunk, 1, 1, 4), np.float32)
         self._rollout: Rollout | None = None
 
     @torch.no_grad()
@@ -110,6 +113,7 @@ class Stream:
             direction, carried = direct(encoder, config, self._picture, origin, xy, visible, ids)
             if carried is not None:
                 self._displacement = carried.displacement[0, -1]
+                self.motion = carried.layers[0].permute(0, 2, 3, 1).contiguous().cpu().numpy()  # [T, h, w, 4]
         with self._timed("transformer"):
             if born:
                 self._write_picture()
