@@ -44,9 +44,10 @@ class Photograph:
         height, width = image.shape[:2]
         return abs(width * self.size[1] - height * self.size[0]) <= max(self.size) + max(width, height)
 
-    def working_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The size to blend at for a rectangle of this size: no larger than the photograph."""
-        return size if size[0] <= self.size[0] else self.size
+    def working_size(self, size: tuple[int, int], widest: int | None = None) -> tuple[int, int]:
+        """The size to blend at for a rectangle of this size: no larger than the photograph, and no wider than asked."""
+        width = min(size[0], self.size[0], widest or size[0])
+        return size if width == size[0] else (width, round(width * self.size[1] / self.size[0]))
 
 
 def agreed(image: np.ndarray, photograph: Photograph, motion: np.ndarray | None) -> np.ndarray:

@@ -22,6 +22,7 @@ from render.surface import Surface
 from render.viewport_map import PictureRect
 
 SHARPEN_AMOUNT = 1.5
+SOFTWARE_SCALE = 3  # times the frame's width: detail beyond that takes too much of the model's cores
 
 _THREE_BY_THREE = np.ones((3, 3), np.uint8)
 
@@ -203,6 +204,6 @@ def enlarge(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def detailed(image: np.ndarray, photograph: Photograph, motion: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """`enlarge` with the photograph's own pixels: uint8 [H, W, 4] -> uint8 [height, width, 4]; `motion` as agreed."""
-    working = photograph.working_size(size)
+    working = photograph.working_size(size, SOFTWARE_SCALE * image.shape[1])
     pixels = blend(enlarge(image, working), photograph.at(working), motion)
     return pixels if working == size else cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)

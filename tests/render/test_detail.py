@@ -9,19 +9,19 @@ from render.detail import Photograph, agreed
 from render.renderer import Renderer
 from render.surface import Surface
 
-FRAME, LARGE = (64, 36), (256, 144)
+FRAME, LARGE = (96, 54), (256, 144)
 BOTH_FORMS = pytest.mark.parametrize("form", ["shader", "software"])
 
 
 def texture(seed: int = 0) -> np.ndarray:
-    """uint8 [144, 256, 3]: coarse colours under fine grain that a frame a quarter of its size cannot hold."""
+    """uint8 [144, 256, 3]: coarse colours under fine grain that a frame of a third of its size cannot hold."""
     rng = np.random.default_rng(seed)
     coarse = cv2.resize(rng.integers(40, 215, (6, 10, 3)).astype(np.uint8), LARGE, interpolation=cv2.INTER_CUBIC)
     return np.clip(coarse + rng.normal(0, 12, (LARGE[1], LARGE[0], 1)), 0, 255).astype(np.uint8)
 
 
 def as_frame(picture: np.ndarray) -> np.ndarray:
-    """What the model shows of it: uint8 [36, 64, 4]."""
+    """What the model shows of it: uint8 [54, 96, 4]."""
     small = cv2.resize(picture, FRAME, interpolation=cv2.INTER_AREA)
     return np.dstack([small, np.full(small.shape[:2], 255, np.uint8)])
 
@@ -60,9 +60,9 @@ def test_where_nothing_moved_the_photograph_itself_is_shown(ctx, form):
 @BOTH_FORMS
 def test_detail_goes_along_with_what_moves(ctx, form):
     picture = texture()
-    shifted = np.roll(picture, (-8, 16), axis=(0, 1))
-    shown = drawn(ctx, form, as_frame(shifted), picture, layers(16, -8, moving=1.0))
-    inside = np.s_[8:-44, 52:-8]  # the rest is near what came in from outside
+    shifted = np.roll(picture, (-16, 16), axis=(0, 1))
+    shown = drawn(ctx, form, as_frame(shifted), picture, layers(16, -16, moving=1.0))
+    inside = np.s_[8:-52, 52:-8]  # the rest is near what came in from outside
     assert np.abs(shown - shifted)[inside].max() <= 3
     plain = drawn(ctx, form, as_frame(shifted), None)
     assert np.abs(plain - shifted)[inside].mean() > 5
@@ -85,7 +85,7 @@ def test_new_content_stays_the_models(ctx, form):
     picture = texture()
     picture[..., 0] //= 3
     image = as_frame(picture)
-    image[8:24, 20:40, :3] = (250, 0, 0)
+    image[12:36, 30:60, :3] = (250, 0, 0)
     shown, plain = drawn(ctx, form, image, picture, layers(still=1.0)), drawn(ctx, form, image, None)
     assert np.abs(shown - plain)[40:88, 88:152].max() <= 8
     assert np.abs(shown - picture)[:, 190:].max() <= 2
@@ -104,7 +104,7 @@ def test_what_no_layer_shows_stays_the_models(ctx, form):
 def test_agreement_is_none_for_another_colour_and_whole_for_a_softer_frame():
     picture = texture()
     image = as_frame(cv2.GaussianBlur(picture, (0, 0), 6))
-    image[:, 32:, :3] = np.where(image[:, 32:, :3] < 128, 255, 0)
+    image[:, 48:, :3] = np.where(image[:, 48:, :3] < 128, 255, 0)
     shares = agreed(image, Photograph(picture), layers(still=1.0))[..., 3]
     assert shares[:, :6].min() > 0.9
     assert shares[:, 10:].max() < 0.2
@@ -146,3 +146,11 @@ def test_the_switch_works_on_a_frame_that_stands(ctx, form):
     assert np.array_equal(seen[0], seen[2])
     assert np.abs(seen[0] - picture).max() <= 1
     assert np.abs(seen[1] - picture).mean() > 5
+
+
+@pytest.mark.parametrize(
+    ("size", "widest", "expected"),
+    [((1280, 720), None, (1024, 576)), ((1280, 720), 768, (768, 432)), ((301, 169), 768, (301, 169))],
+)
+def test_blending_takes_no_more_pixels_than_there_are_or_may_be(size, widest, expected):
+    assert Photograph(np.zeros((576, 1024, 3), np.uint8)).working_size(size, widest) == expected
