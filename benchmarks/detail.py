@@ -14,7 +14,8 @@ the clips of a folder, cropped to 16:9, with tracks of pyramidal Lucas-Kanade. O
   and `found`, the share of points that it finds within 2;
 - `oracle_psnr`: with optical flow from the truth itself in place of the stream's motion, every fourth frame: what
   better motion could give;
-- `ms`: CPU time a frame at 768x432 on arrays, of detail alone; `enlarge_ms`, of what is needed anyway.
+- `ms`: CPU time a frame on arrays, of detail alone: `blend_ms`, on the UI thread, and `motion_ms`, the finer
+  displacement on the inference thread; `enlarge_ms`, of what is needed without it.
 
 Prints a table, then one JSON line; `detail` there holds the mean of dense and hand at 768x432.
 """
@@ -27,6 +28,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -35,6 +37,7 @@ from PIL import Image
 
 from benchmarks.lucas_kanade import clip_of, offsets, tracks_of
 from desktop.resources import default_package
+from inference.affine_field import with_affine_displacement
 from inference.package import ModelPackage
 from inference.stream import Stream
 from inference.tracks import Tracks
@@ -44,6 +47,7 @@ from training.world import load_library, make_clip
 from training.world.control import sample_control
 
 Size = tuple[int, int]
+Result = TypeVar("Result")
 
 MODEL, SIZES = (256, 144), ((768, 432), (1024, 576))
 FRAMES = 17
@@ -55,13 +59,14 @@ SHEET_FRAMES = (4, 10, 16)
 @dataclass(frozen=True, eq=False)
 class Streamed:
     """A clip as the model shows it. truth: uint8 [T, 576, 1024, 3]; frames: uint8 [T, 144, 256, 4]; motion: float32
-    [T - 1, h, w, 4].
+    [T - 1, h, w, 4]. motion_ms: CPU time a frame of making it finer.
     """
 
     kind: str
     truth: np.ndarray
     frames: np.ndarray
     motion: np.ndarray
+    motion_ms: float
 
 
 def streamed(stream: Stream, kind: str, truth: np.ndarray, tracks: Tracks) -> Streamed:
@@ -71,11 +76,18 @@ def streamed(stream: Stream, kind: str, truth: np.ndarray, tracks: Tracks) -> St
     tracks = Tracks(tracks.xy[:, keep], tracks.visible[:, keep], tracks.ids[keep])
     frames = [stream.open(resized(truth[0], MODEL))]
     stream.anchor(tracks[:1])
-    motion = []
+    motion, spent = [], list[float]()
+    origin, xy, visible = (torch.from_numpy(x)[None] for x in (tracks.xy[0], tracks.xy, tracks.visible))
     for start in range(1, len(truth), stream.frames_per_chunk):
         frames += list(stream.advance(tracks[start : start + stream.frames_per_chunk]))
         motion += list(stream.motion)
-    return Streamed(kind, truth, np.stack(frames), np.stack(motion))
+        rows = slice(start, start + stream.frames_per_chunk)
+        layers = torch.from_numpy(stream.motion).permute(0, 3, 1, 2)[None]
+        timed(
+            spent,
+            lambda rows=rows, layers=layers: with_affine_displacement(layers, origin, xy[:, rows], visible[:, rows]),
+        )
+    return Streamed(kind, truth, np.stack(frames), np.stack(motion), float(np.median(spent)) / stream.frames_per_chunk)
 
 
 def world_clips(stream: Stream, count: int, first: int) -> Iterator[Streamed]:
@@ -113,7 +125,7 @@ def still_change(video: np.ndarray, truth: np.ndarray) -> float:
     return float(changes[still].mean()) if still.any() else float("nan")
 
 
-def timed(spent: list[float], work: Callable[[], np.ndarray]) -> np.ndarray:
+def timed(spent: list[float], work: Callable[[], Result]) -> Result:
     start = time.thread_time()
     result = work()
     spent.append((time.thread_time() - start) * 1e3)
@@ -138,7 +150,7 @@ def measured(clip: Streamed, size: Size) -> tuple[dict[str, float], np.ndarray, 
     photograph = Photograph(clip.truth[0])
     truth = np.stack([resized(x, size) for x in clip.truth[1:]])
     plain, fine = np.empty_like(truth), np.empty_like(truth)
-    spent: dict[str, list[float]] = {"ms": [], "enlarge_ms": []}
+    spent: dict[str, list[float]] = {"blend_ms": [], "enlarge_ms": []}
     photograph.at(size)
     oracle = []
     for t, frame in enumerate(clip.frames[1:]):
@@ -147,7 +159,7 @@ def measured(clip: Streamed, size: Size) -> tuple[dict[str, float], np.ndarray, 
         def with_detail(frame: np.ndarray = frame, large: np.ndarray = large, t: int = t) -> np.ndarray:
             return blend(large, photograph.at(size), agreed(frame, photograph, clip.motion[t]))
 
-        plain[t], fine[t] = large[..., :3], timed(spent["ms"], with_detail)[..., :3]
+        plain[t], fine[t] = large[..., :3], timed(spent["blend_ms"], with_detail)[..., :3]
         if size == SIZES[0] and t % 4 == 3:
             motion = oracle_motion(truth[t], photograph.at(size)[..., :3])
             oracle.append(blend(large, photograph.at(size), motion)[..., :3])
@@ -160,6 +172,8 @@ def measured(clip: Streamed, size: Size) -> tuple[dict[str, float], np.ndarray, 
         "upscaled_change": still_change(plain, truth),
         **{name: float(np.median(values)) for name, values in spent.items()},
     }
+    found["motion_ms"] = clip.motion_ms
+    found["ms"] = found["blend_ms"] + clip.motion_ms
     if oracle:
         found["oracle_psnr"] = psnr(np.stack(oracle), truth[3::4])
         found["epe_px"], found["found"] = offsets(fine[3::4], truth[3::4], MODEL[1])

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inference.affine_field import with_affine_displacement
 from inference.autoencoder import CELL, FRAMES, DecoderState
 from inference.cache import KeyValues
 from inference.carry import trace_back
@@ -28,8 +29,8 @@ class Stream:
     """Frames of a living picture, `frames_per_chunk` at a time, steered by tracks.
 
     `size` is (width, height) in pixels; `timings_ms` holds the stages of the last chunk. `motion` says how the last
-    chunk's frames are made of the picture, float32 [T, h, w, 4] (`inference.carry.Carried.layers`); zeros for a model
-    that carries no picture.
+    chunk's frames are made of the picture, float32 [T, h, w, 4] (`inference.carry.Carried.layers`, the displacement
+    made finer); zeros for a model that carries no picture.
     """
 
     def __init__(self, package: ModelPackage) -> None:
@@ -113,7 +114,8 @@ class Stream:
             direction, carried = direct(encoder, config, self._picture, origin, xy, visible, ids)
             if carried is not None:
                 self._displacement = carried.displacement[0, -1]
-                self.motion = carried.layers[0].permute(0, 2, 3, 1).contiguous().cpu().numpy()  # [T, h, w, 4]
+                layers = with_affine_displacement(carried.layers, origin, xy, visible)
+                self.motion = layers[0].permute(0, 2, 3, 1).contiguous().cpu().numpy()  # [T, h, w, 4]
         with self._timed("transformer"):
             if born:
                 self._write_picture()

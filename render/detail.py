@@ -86,8 +86,8 @@ def blend(frame: np.ndarray, picture: np.ndarray, motion: np.ndarray) -> np.ndar
     mixed = cv2.multiply(picture, still, scale=1 / 255)
     if box is not None:
         moving = cv2.min(_weight(shares[..., 0], size)[box], rest[box])
-        rest[box] -= moving
-        mixed[box] += cv2.multiply(_moved(picture, motion, box), moving, scale=1 / 255)
+        rest[box] = cv2.subtract(rest[box], moving)
+        mixed[box] = cv2.add(mixed[box], cv2.multiply(_moved(picture, motion, box), moving, scale=1 / 255))
     return cv2.add(mixed, cv2.multiply(frame, rest, scale=1 / 255))
 
 
