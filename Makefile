@@ -11,8 +11,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format train-pocket bench quality build smoke clean
-.PHONY: help setup run test lint format gif train-pocket bench build smoke clean
+.PHONY: help setup run test lint format gif train-pocket bench quality build smoke clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22

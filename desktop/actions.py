@@ -40,7 +40,7 @@ def _always(_: Situation) -> bool:
 class ActionSpec:
     """One action. `id` is also the name under which the window finds its handler.
 
-    shortcuts: the first is shown; all work. in_toolbar needs an icon.
+    shortcuts: the first is shown; all work. in_toolbar needs an icon. checkable: a switch, off until it is set.
     """
 
     id: str
@@ -49,6 +49,7 @@ class ActionSpec:
     shortcuts: tuple[str, ...] = ()
     icon: str = ""
     in_toolbar: bool = False
+    checkable: bool = False
     tip: str = ""
     enabled_when: Callable[[Situation], bool] = _always
 
@@ -156,6 +157,14 @@ SPECS: tuple[ActionSpec, ...] = (
     ActionSpec("telemetry", "View", "Telemetry", ("T",), tip="what the engine does, in figures"),
     ActionSpec("full_screen", "View", "Full screen", ("F11",)),
     ActionSpec("leave_full_screen", "View", "Leave full screen", ("Esc",), enabled_when=lambda s: s.full_screen),
+    ActionSpec(
+        "detail",
+        "View",
+        "Detail",
+        ("D",),
+        checkable=True,
+        tip="fine texture from the photograph itself",
+    ),
     ActionSpec("cheat_sheet", "Help", "Mouse and keys", ("F1", "?"), icon="help", in_toolbar=True),
     ActionSpec("doctor", "Help", "Check this machine…"),
     ActionSpec("sessions", "Help", "Show sessions folder"),
@@ -189,6 +198,7 @@ class Actions:
                 action.setIcon(icon(spec.icon))
             action.setToolTip(_tool_tip(spec))
             action.setAutoRepeat(False)
+            action.setCheckable(spec.checkable)
             action.triggered.connect(handlers[spec.id])
             window.addAction(action)  # keeps the shortcut alive for actions in no menu
             self._actions[spec.id] = action

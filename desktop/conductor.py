@@ -80,6 +80,8 @@ class Conductor(QObject):
         self.saving.saved.connect(self._on_saved)
         self.saving.failed.connect(w.stage.banner.show_problem)
         self._status_timer.timeout.connect(self._refresh_speed)
+        w.actions_by_id["detail"].setChecked(self._settings.detail)
+        w.viewport.set_detail(self._settings.detail)
         self.refresh()
 
     def handlers(self) -> dict[str, Callable[[], None]]:
@@ -100,6 +102,7 @@ class Conductor(QObject):
             "pause": lambda: self._pause(not w.player.paused_by_person),
             "restart": self._restart,
             "prompt": w.prompt.setFocus,
+            "detail": self._on_detail,
         }
 
     def stop(self) -> None:
@@ -142,6 +145,7 @@ class Conductor(QObject):
         w.editor.reset()
         self._meter.restart()
         self.clip.clear()
+        w.viewport.set_photograph(w.pictures.photograph())
         w.viewport.show_still(pixels)
         w.viewport.follow(self.guide)
         w.viewport.set_hint(starter.grab if starter and not self._has_dragged and not self.guide else None)
@@ -222,6 +226,10 @@ class Conductor(QObject):
     def _pause(self, on: bool) -> None:
         self._window.player.hold(BY_PERSON, on)
         self.refresh()
+
+    def _on_detail(self) -> None:
+        self._settings.detail = self._window.actions_by_id["detail"].isChecked()
+        self._window.viewport.set_detail(self._settings.detail)
 
     def _restart(self) -> None:
         self._window.editor.return_to_origins()

@@ -37,6 +37,10 @@ class Crop:
         """uint8 [H, W, 3] at the bucket's size."""
         return picture.crop(self.bucket, self.centre, self.zoom)
 
+    def photograph(self, picture: Picture) -> np.ndarray:
+        """uint8 [H, W, 3]: the same part at the picture's own resolution."""
+        return picture.photograph(self.bucket, self.centre, self.zoom)
+
 
 def best_crop(picture: Picture, buckets: tuple[Bucket, ...]) -> Crop:
     """The largest centred crop in the bucket that loses least."""

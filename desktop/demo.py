@@ -77,13 +77,17 @@ class Screen:
         self._surfaces: dict[tuple[int, int], Surface] = {}
         self._renderer = Renderer(self._ctx)
 
-    def show(self, image: np.ndarray, overlay: Overlay, size: tuple[int, int] | None = None) -> Surface:
-        """Draws a frame, uint8 [H, W, 4], and waits until it is finished."""
+    def set_photograph(self, pixels: np.ndarray) -> None:
+        """The picture behind the frames, uint8 [H, W, 3] at its own resolution."""
+        self._renderer.set_photograph(pixels)
+
+    def show(self, frame: Frame, overlay: Overlay, size: tuple[int, int] | None = None) -> Surface:
+        """Draws a frame and waits until it is finished."""
         size = size or self.size
         if size not in self._surfaces:
             self._surfaces[size] = Surface(self._ctx, size)
         surface = self._surfaces[size]
-        self._renderer.set_frame(image)
+        self._renderer.set_frame(frame.image, frame.motion)
         self._renderer.draw(surface.framebuffer, size, overlay)
         self._ctx.finish()
         return surface
@@ -126,7 +130,7 @@ class Player:
                 waiting.append(self._engine.mailbox.put(hand.model.controls(), now_s))
             frame = self._engine.ring.due(now_s)
             if frame is not None:
-                self._screen.show(frame.image, overlay := hand.overlay())
+                self._screen.show(frame, overlay := hand.overlay())
                 shown_s = time.monotonic()
                 playback.shown.append(Shown(frame, overlay, shown_s))
                 seen = [event_s for event_s in waiting if event_s <= frame.sampled_s]
@@ -155,7 +159,7 @@ def write_video(path: Path, playback: Playback, screen: Screen, fps: float) -> N
         for shown in playback.shown:
             place = 1 + round((shown.frame.due_s - first_s) * fps) if shown.frame.index > 0 else 0
             last = max(place, last + 1)
-            video.write(screen.show(shown.frame.image, shown.overlay).read(), last)
+            video.write(screen.show(shown.frame, shown.overlay).read(), last)
 
 
 def write_contact_sheet(path: Path, playback: Playback, screen: Screen) -> None:
@@ -169,7 +173,7 @@ def write_contact_sheet(path: Path, playback: Playback, screen: Screen) -> None:
     sheet = Image.new("RGB", sheet_size, (19, 20, 22))
     for place, pick in enumerate(picks):
         shown = playback.shown[pick]
-        pixels = screen.show(shown.frame.image, shown.overlay, (width, height)).read()
+        pixels = screen.show(shown.frame, shown.overlay, (width, height)).read()
         row, column = divmod(place, SHEET_COLUMNS)
         corner = SHEET_GAP + column * (width + SHEET_GAP), SHEET_GAP + row * (height + SHEET_GAP)
         sheet.paste(Image.fromarray(pixels[..., :3]), corner)
@@ -242,7 +246,8 @@ def _run(folder: Path, package: Path, out: Path, gif: Path | None, open_package:
     demo = load_demo(folder)
     loaded = load_picture(demo.picture)
     stream, buckets = open_package(package)
-    picture = loaded.crop(best_bucket(loaded, buckets))
+    bucket = best_bucket(loaded, buckets)
+    picture = loaded.crop(bucket)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -250,6 +255,7 @@ def _run(folder: Path, package: Path, out: Path, gif: Path | None, open_package:
     with ExitStack() as cleanup:
         screen = Screen((picture.shape[1], picture.shape[0]))
         cleanup.callback(screen.release)
+        screen.set_photograph(loaded.photograph(bucket))
         engine = Engine(lambda: stream)
         cleanup.callback(engine.stop)
         player = Player(engine, screen)

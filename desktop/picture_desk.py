@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QMimeData, QObject, Signal
 
 from desktop.crop import Bucket, Crop, best_crop, loses_much
@@ -56,6 +57,12 @@ class PictureDesk(QObject):
     @property
     def croppable(self) -> bool:
         return self._current is not None
+
+    def photograph(self) -> np.ndarray:
+        """The picture that is shown, uint8 [H, W, 3] at its own resolution; only once one was accepted."""
+        assert self._current is not None
+        opened, crop = self._current
+        return crop.photograph(opened.picture)
 
     def open_path(self, path: Path) -> None:
         """A file by any of its names; a starter is known by its place, however it was reached."""

@@ -1,4 +1,5 @@
-"""What the application remembers from one start to the next: the folder of saved files, and the last pictures.
+"""What the application remembers from one start to the next: the folder of saved files, the
+switch for detail, and the last pictures.
 
 Owns `settings.ini` and the thumbnails of recent pictures, in the person's data folder. A folder that cannot be written
 costs the memory and nothing else. UI thread.
@@ -31,6 +32,15 @@ class Settings:
     @save_folder.setter
     def save_folder(self, folder: Path) -> None:
         self._file.setValue("save_folder", str(folder))
+
+    @property
+    def detail(self) -> bool:
+        """Whether frames are given the photograph's own pixels."""
+        return bool(self._file.value("detail", True, bool))
+
+    @detail.setter
+    def detail(self, on: bool) -> None:
+        self._file.setValue("detail", on)
 
     @property
     def recent(self) -> tuple[Path, ...]:

@@ -55,7 +55,11 @@ class Viewport(QOpenGLWindow):
         self._ctx: moderngl.Context | None = None
         self._renderer: Renderer | None = None
         self._image: np.ndarray | None = None  # uint8 [H, W, 4], the newest frame
+        self._motion: np.ndarray | None = None  # how it is made of the photograph
         self._image_is_new = False
+        self._photograph: np.ndarray | None = None  # uint8 [H, W, 3], the picture at its own resolution
+        self._photograph_is_new = False
+        self._detail = True
         self._frame: Frame | None = None  # painted or about to be, not yet reported as shown
         self._swapping: Frame | None = None
         self._hint_xy: XY | None = None
@@ -76,7 +80,7 @@ class Viewport(QOpenGLWindow):
     def show_frame(self, frame: Frame) -> None:
         """A frame of the stream, shown with the next paint."""
         self._frame = frame
-        self._set_image(frame.image)
+        self._set_image(frame.image, frame.motion)
 
     def shown_picture(self) -> np.ndarray | None:
         """What is shown now, without points and words: uint8 [H, W, 3] at the size it has on the screen. None before
@@ -99,14 +103,23 @@ class Viewport(QOpenGLWindow):
     def show_still(self, picture: np.ndarray) -> None:
         """A picture that is no frame of a stream: uint8 [H, W, 3]."""
         self._frame = None
-        self._set_image(np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)]))  # [H, W, 4]
+        self._set_image(np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)]), None)  # [H, W, 4]
+
+    def set_photograph(self, photograph: np.ndarray) -> None:
+        """The picture behind the frames that follow, uint8 [H, W, 3] at its own resolution."""
+        self._photograph, self._photograph_is_new = photograph, True
+
+    def set_detail(self, on: bool) -> None:
+        """Whether frames are given the photograph's own pixels."""
+        self._detail = on
+        self.update()
 
     @property
     def has_picture(self) -> bool:
         return self._image is not None
 
-    def _set_image(self, image: np.ndarray) -> None:
-        self._image = image
+    def _set_image(self, image: np.ndarray, motion: np.ndarray | None) -> None:
+        self._image, self._motion = image, motion
         self._image_is_new = True
         self.update()
 
@@ -117,6 +130,7 @@ class Viewport(QOpenGLWindow):
         self._ctx = moderngl.create_context(require=330)
         self._renderer = Renderer(self._ctx)
         self._image_is_new = self._image is not None
+        self._photograph_is_new = self._photograph is not None
         self.context().aboutToBeDestroyed.connect(self._release_gl)
         self.gl_renderer = self._ctx.info["GL_RENDERER"]
         log.info("gl renderer=%s version=%s", self.gl_renderer, self._ctx.version_code)
@@ -132,9 +146,7 @@ class Viewport(QOpenGLWindow):
     def paintGL(self) -> None:
         if self._renderer is None or self._ctx is None:
             return
-        if self._image_is_new and self._image is not None:
-            self._renderer.set_frame(self._image)
-            self._image_is_new = False
+        self._hand_over(self._renderer)
         # Qt may draw into a framebuffer of its own, and another one after a resize: asked for at every paint.
         target = self._ctx.detect_framebuffer(self.defaultFramebufferObject())
         overlay = self._overlay() if self._image is not None else Overlay()
@@ -144,6 +156,17 @@ class Viewport(QOpenGLWindow):
         self._last_paint_s = time.monotonic()
         if self._frame is not None:  # else: the same frame again, or a grab between paint and swap
             self._swapping, self._frame = self._frame, None
+
+    def _hand_over(self, renderer: Renderer) -> None:
+        """What changed since the last paint."""
+        if self._photograph_is_new:
+            renderer.set_photograph(self._photograph)
+            self._photograph_is_new = False
+        if self._image_is_new and self._image is not None:
+            renderer.set_frame(self._image, self._motion)
+            self._image_is_new = False
+        if renderer.detail != self._detail:
+            renderer.detail = self._detail
 
     def _on_swapped(self) -> None:
         frame, self._swapping = self._swapping, None

@@ -42,9 +42,13 @@ FAINT = 1e-6  # below this a weight counts for nothing
 class Carried:
     """Frames [B, T, 3, H, W]; on latent cells [B, T, ., h, w]: displacement (x, y) in picture heights, confidence and
     support in [0, 1].
+
+    layers: [B, T, 4, H / 4, W / 4], of what the frames are mixed: the moving layer's displacement (x, y) in picture
+    heights, and the shares of the moving and the still layer. What is missing to 1 the picture does not show.
     """
 
     frames: Tensor
+    layers: Tensor
     displacement: Tensor
     confidence: Tensor
     support: Tensor
@@ -85,7 +89,8 @@ def carry(picture: Tensor, belongs: Tensor, origin: Tensor, xy: Tensor, visible:
 
     moving = support * agreement.square().square()
     still = (1.0 - support) * stayed.square().square()
-    shares = _resized(torch.cat([moving, still], dim=1), (height, width))
+    layers = torch.cat([here, moving, still], dim=1)  # [M, 4, h', w']
+    shares = _resized(layers[:, 2:], (height, width))
     pixels = grid_centres(height, width, picture.device) * aspect
     grid = _grid(pixels - _resized(here, (height, width)).flatten(2).transpose(1, 2), aspect, height, width)
     unmoved = picture[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)  # [M, 3, H, W]
@@ -96,6 +101,7 @@ def carry(picture: Tensor, belongs: Tensor, origin: Tensor, xy: Tensor, visible:
     confidence = support * agreement + (1.0 - support) * stayed
     return Carried(
         frames=fill(mixed, weight.clamp_max(1.0)).unflatten(0, (batch, frames)),
+        layers=layers.unflatten(0, (batch, frames)),
         displacement=_on_cells(here * (moving > still), batch),
         confidence=_on_cells(confidence, batch),
         support=_on_cells(support, batch),

@@ -144,13 +144,15 @@ class Frame:
 
     image: uint8 [H, W, 4]. due_s: when it should be on the screen. sampled_s: the control time whose sample
     it contains: an event at time e is in the first frame with sampled_s >= e; -inf for the picture, which
-    contains none.
+    contains none. motion: float32 [h, w, 4], how the frame is made of the picture (`inference.carry.Carried.layers`);
+    None for the picture itself.
     """
 
     index: int
     image: np.ndarray
     due_s: float
     sampled_s: float
+    motion: np.ndarray | None = None
 
 
 class FrameRing:

@@ -57,6 +57,7 @@ class StreamLike(Protocol):
     size: tuple[int, int]
     timings_ms: dict[str, float]
     context_frames: dict[str, tuple[int, int]]  # (first, last) of "sink", "window", "current"; replaced with each chunk
+    motion: np.ndarray
 
     def open(self, picture: np.ndarray, prompt: str = "", seed: int = 0) -> np.ndarray:
         """Raises UserError only before anything changed, so that what ran before runs on."""
@@ -326,7 +327,8 @@ class Engine:
         sampled_s = _sample_times(snapshot, frames)
         index = self._next_index
         self._next_index += frames
-        self.ring.push([Frame(index + j, images[j], due_s[j], sampled_s[j]) for j in range(frames)])
+        motion = stream.motion
+        self.ring.push([Frame(index + j, images[j], due_s[j], sampled_s[j], motion[j]) for j in range(frames)])
         self._emit(FramesReady())
         event_s = snapshot.oldest_event_s
         if event_s is not None:

@@ -25,6 +25,7 @@ MIN_SIDE = 16  # below this there is nothing to see once it is enlarged
 WORKING_PIXELS = 4_000_000  # leaves a 256-pixel bucket sharp down to an eighth of the picture
 MID_GREY = (128, 128, 128)
 MAX_ZOOM = 8.0
+PHOTOGRAPH_SCALE = (2.0, 4.0)  # least and most, against a bucket: 1024x576 for one of 256x144
 
 _NEXT = "Choose a PNG, JPEG or WebP picture."
 _ORIENTATION_TAG = 0x0112
@@ -77,6 +78,16 @@ class Picture:
         shrinks = box[2] - box[0] >= bucket[0]
         resample = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
         return np.array(Image.fromarray(self.pixels).resize(bucket, resample, box))
+
+    def photograph(
+        self, bucket: tuple[int, int], centre: tuple[float, float] = (0.5, 0.5), zoom: float = 1.0
+    ) -> np.ndarray:
+        """The same part of the picture at its own resolution, but two to four times the bucket's size -> uint8 [H, W,
+        3]: what the model's frames are too small to hold."""
+        left, _, right, _ = self.crop_box(bucket, centre, zoom)
+        least, most = PHOTOGRAPH_SCALE
+        scale = min(max((right - left) * self.size[0] / bucket[0], least), most)
+        return self.crop((round(bucket[0] * scale), round(bucket[1] * scale)), centre, zoom)
 
 
 def best_bucket(picture: Picture, buckets: Sequence[tuple[int, int]]) -> tuple[int, int]:

@@ -1,8 +1,9 @@
 """Draws the newest frame and the overlay into any framebuffer: the window's or an off-screen one.
 
 Owns the plate, a viewport-sized picture of the enlarged frame and its bars. A new frame or size repaints it;
-every draw copies it and blends the overlay over the copy, so that a moving pointer costs little. Knows
-neither Qt nor the engine. Thread: the context's, with the context current in every call.
+every draw copies it and blends the overlay over the copy, so that a moving pointer costs little. `detail` is
+the switch for the photograph's own pixels (detail.py), on until it is turned off. Knows neither Qt nor the
+engine. Thread: the context's, with the context current in every call.
 """
 
 from typing import Literal
@@ -11,9 +12,10 @@ import moderngl
 import numpy as np
 
 from render.context import is_software
+from render.detail import Photograph, agreed
 from render.overlay import Overlay, OverlayPainter
 from render.surface import Surface
-from render.upscale import ShaderUpscaler, SoftwareUpscaler, Upscaler
+from render.upscale import Detail, ShaderUpscaler, SoftwareUpscaler, Upscaler
 from render.viewport_map import PictureRect, letterbox
 
 BACKGROUND = (0.075, 0.078, 0.086)
@@ -30,24 +32,43 @@ class Renderer:
         self._upscaler: Upscaler = SoftwareUpscaler() if software else ShaderUpscaler(ctx)
         self._overlay = OverlayPainter(ctx)
         self._plate: Surface | None = None
-        self._picture_size: tuple[int, int] | None = None
+        self._frame: tuple[np.ndarray, np.ndarray | None] | None = None  # the image, its motion
+        self._photograph: Photograph | None = None
+        self._agreed: np.ndarray | None = None  # the newest frame's motion, made when it is painted
+        self._detail = True
         self._painted: PictureRect | None = None
         self._stale = True
 
-    def set_frame(self, image: np.ndarray) -> None:
+    @property
+    def detail(self) -> bool:
+        """Whether frames are given the photograph's own pixels."""
+        return self._detail
+
+    @detail.setter
+    def detail(self, on: bool) -> None:
+        self._detail = on
+        self._stale = True
+
+    def set_photograph(self, pixels: np.ndarray | None) -> None:
+        """The picture behind the frames that follow, uint8 [H, W, 3] of their shape at its own resolution, or none."""
+        self._photograph = None if pixels is None else Photograph(pixels)
+        self._agreed, self._stale = None, True
+
+    def set_frame(self, image: np.ndarray, motion: np.ndarray | None = None) -> None:
         """The frame to show from the next draw on: uint8 [H, W, 4], row 0 at the top. Its alpha is not used.
 
+        motion: float32 [h, w, 4], how it is made of the photograph (detail.py); None where nothing has moved.
         Raises ValueError for any other array; the frame before it stays.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 4 or 0 in image.shape:
             raise ValueError(f"a frame is uint8 [H, W, 4], not {image.dtype} {list(image.shape)}")
         self._upscaler.load(image)
-        self._picture_size = (image.shape[1], image.shape[0])
-        self._stale = True
+        self._frame = image.copy(), motion
+        self._agreed, self._stale = None, True
 
     def picture_rect(self, size_px: tuple[int, int]) -> PictureRect | None:
         """Where the picture lies in a viewport of (width, height) device pixels; None before a frame."""
-        return letterbox(self._picture_size, size_px) if self._picture_size else None
+        return letterbox((self._frame[0].shape[1], self._frame[0].shape[0]), size_px) if self._frame else None
 
     def draw(
         self,
@@ -83,7 +104,17 @@ class Renderer:
             plate.framebuffer.clear(*BACKGROUND, 1.0)
             self._painted = rect
         if rect is not None:
-            self._upscaler.paint(plate, rect)
+            self._upscaler.paint(plate, rect, self._photograph_in())
+
+    def _photograph_in(self) -> Detail | None:
+        """The photograph with the newest frame's motion, where it is wanted and belongs to the frame."""
+        assert self._frame is not None
+        image, motion = self._frame
+        if not self._detail or self._photograph is None or not self._photograph.matches(image):
+            return None
+        if self._agreed is None:
+            self._agreed = agreed(image, self._photograph, motion)
+        return self._photograph, self._agreed
 
     def _release_plate(self) -> None:
         if self._plate is not None:

@@ -1,7 +1,8 @@
 """Sharp enlargement of a small picture: one filter in shaders and, for machines without a GPU, on arrays.
 
 Twice the size by cubic convolution, an unsharp mask held within the range of the source pixels around (steep
-edges, no ringing), then bilinear to the final size. At 1:1 the picture stays as it is; shrinking is bilinear.
+edges, no ringing), then bilinear to the final size. At 1:1 the picture stays as it is; shrinking is bilinear. An
+enlarged frame is given the photograph's own pixels where there is one (see detail.py).
 
 An OpenGL that runs on the CPU needs about five times as long for this as array code does, and takes that time
 from the model; hence the second form. A test holds one against the other. Both draw into the rectangle of a
@@ -14,14 +15,18 @@ import cv2
 import moderngl
 import numpy as np
 
+from render.detail import Photograph, blend
 from render.frame_textures import FrameTextures
 from render.shaders import load_program
 from render.surface import Surface
 from render.viewport_map import PictureRect
 
 SHARPEN_AMOUNT = 1.5
+SOFTWARE_SCALE = 3  # times the frame's width: detail beyond that takes too much of the model's cores
 
 _THREE_BY_THREE = np.ones((3, 3), np.uint8)
+
+Detail = tuple[Photograph, np.ndarray]  # with the newest frame's motion, as agreed
 
 
 class Upscaler(Protocol):
@@ -30,8 +35,8 @@ class Upscaler(Protocol):
     def load(self, image: np.ndarray) -> None:
         """Takes the next frame, uint8 [H, W, 4]."""
 
-    def paint(self, plate: Surface, rect: PictureRect) -> None:
-        """Draws the newest frame into `rect` of the plate (y down from its top)."""
+    def paint(self, plate: Surface, rect: PictureRect, detail: Detail | None = None) -> None:
+        """Draws the newest frame into `rect` of the plate (y down from its top), `detail` in it where it grows."""
 
     def release(self) -> None:
         """Frees what it holds on the GPU."""
@@ -43,23 +48,30 @@ class ShaderUpscaler:
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
         self._textures = FrameTextures(ctx)
-        names = ("double", "sharpen", "present")
+        names = ("double", "sharpen", "present", "detail")
         self._programs = {name: load_program(ctx, "screen", name) for name in names}
         self._passes = {name: ctx.vertex_array(program, []) for name, program in self._programs.items()}
         self._programs["sharpen"]["doubled"], self._programs["sharpen"]["picture"] = 0, 1
         self._programs["sharpen"]["amount"] = SHARPEN_AMOUNT
+        for unit, name in enumerate(("frame", "photograph", "motion")):
+            self._programs["detail"][name] = unit
         self._stages: list[Surface] = []  # doubled, sharpened
+        self._photograph = _Kept(ctx, "f1")
+        self._motion = _Kept(ctx, "f4")
+        self._detailed: Surface | None = None
 
     def load(self, image: np.ndarray) -> None:
         """Takes the next frame, uint8 [H, W, 4]."""
         self._textures.upload(image)
 
-    def paint(self, plate: Surface, rect: PictureRect) -> None:
+    def paint(self, plate: Surface, rect: PictureRect, detail: Detail | None = None) -> None:
         """Draws the newest frame into `rect` of the plate."""
         source = self._textures.front
         assert source is not None, "load a frame first"
         if rect.width > source.width:
             source = self._enlarge(source)
+            if detail is not None:
+                source = self._detail(source, detail, (rect.width, rect.height))
         lower_left = (rect.x, plate.size[1] - rect.y - rect.height)
         plate.use(lower_left, (rect.width, rect.height))
         source.filter = moderngl.LINEAR, moderngl.LINEAR
@@ -83,6 +95,22 @@ class ShaderUpscaler:
         self._passes["sharpen"].render(vertices=3)
         return sharpened.texture
 
+    def _detail(self, enlarged: moderngl.Texture, detail: Detail, size: tuple[int, int]) -> moderngl.Texture:
+        photograph, motion = detail
+        size = photograph.working_size(size)
+        if self._detailed is None or self._detailed.size != size:
+            if self._detailed is not None:
+                self._detailed.release()
+            self._detailed = Surface(self._ctx, size)
+        self._detailed.use()
+        enlarged.filter = moderngl.LINEAR, moderngl.LINEAR
+        enlarged.use(0)
+        self._photograph.of(photograph.at(size)).use(1)
+        self._motion.of(motion).use(2)
+        self._programs["detail"]["size"] = size
+        self._passes["detail"].render(vertices=3)
+        return self._detailed.texture
+
     def _release_stages(self) -> None:
         for stage in self._stages:
             stage.release()
@@ -92,9 +120,39 @@ class ShaderUpscaler:
         """Frees textures, stages and programs."""
         self._textures.release()
         self._release_stages()
+        self._photograph.release()
+        self._motion.release()
+        if self._detailed is not None:
+            self._detailed.release()
         for name in self._programs:
             self._passes[name].release()
             self._programs[name].release()
+
+
+class _Kept:
+    """A texture of the array it was last asked for; the same array is not sent twice. dtype: moderngl's name of it."""
+
+    def __init__(self, ctx: moderngl.Context, dtype: str) -> None:
+        self._ctx, self._dtype = ctx, dtype
+        self._array: np.ndarray | None = None
+        self._texture: moderngl.Texture | None = None
+
+    def of(self, array: np.ndarray) -> moderngl.Texture:
+        """`array` is [H, W, 4], its row 0 at the top."""
+        size = (array.shape[1], array.shape[0])
+        if self._texture is None or self._texture.size != size:
+            self.release()
+            self._texture = self._ctx.texture(size, 4, dtype=self._dtype)
+            self._texture.repeat_x = self._texture.repeat_y = False
+        if array is not self._array:
+            self._texture.write(np.ascontiguousarray(array))
+            self._array = array
+        return self._texture
+
+    def release(self) -> None:
+        if self._texture is not None:
+            self._texture.release()
+        self._texture = self._array = None
 
 
 class SoftwareUpscaler:
@@ -106,15 +164,20 @@ class SoftwareUpscaler:
 
     def load(self, image: np.ndarray) -> None:
         """Takes the next frame, uint8 [H, W, 4]."""
-        self._image = np.ascontiguousarray(image[::-1])  # OpenGL's rows begin at the bottom
+        self._image = image.copy()
         self._image[..., 3] = 255
 
-    def paint(self, plate: Surface, rect: PictureRect) -> None:
+    def paint(self, plate: Surface, rect: PictureRect, detail: Detail | None = None) -> None:
         """Draws the newest frame into `rect` of the plate."""
         assert self._image is not None, "load a frame first"
-        pixels = enlarge(self._image, (rect.width, rect.height))
+        size = (rect.width, rect.height)
+        if detail is None or rect.width <= self._image.shape[1]:
+            pixels = enlarge(self._image, size)
+        else:
+            pixels = detailed(self._image, *detail, size)
         lower_left = (rect.x, plate.size[1] - rect.y - rect.height)
-        plate.texture.write(pixels, viewport=(*lower_left, rect.width, rect.height))
+        upside_down = np.ascontiguousarray(pixels[::-1])  # OpenGL's rows begin at the bottom
+        plate.texture.write(upside_down, viewport=(*lower_left, *size))
 
     def release(self) -> None:
         """Nothing is held on the GPU."""
@@ -137,3 +200,10 @@ def enlarge(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         for extreme in (cv2.erode, cv2.dilate)
     )
     return cv2.resize(cv2.max(low, cv2.min(high, sharpened)), size, interpolation=cv2.INTER_LINEAR)
+
+
+def detailed(image: np.ndarray, photograph: Photograph, motion: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """`enlarge` with the photograph's own pixels: uint8 [H, W, 4] -> uint8 [height, width, 4]; `motion` as agreed."""
+    working = photograph.working_size(size, SOFTWARE_SCALE * image.shape[1])
+    pixels = blend(enlarge(image, working), photograph.at(working), motion)
+    return pixels if working == size else cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)

@@ -46,6 +46,7 @@ class FakeStream:
         self.size = (256, 144)
         self.timings_ms: dict[str, float] = {}
         self.context_frames: dict[str, tuple[int, int]] = {}
+        self.motion = np.zeros((frames_per_chunk, 1, 1, 4), np.float32)
         self.cost_s = cost_s
         self.prompt = ""
         self.seed = 0
@@ -96,19 +97,22 @@ class FakeStream:
         made = self.frames_per_chunk * len(self.consumed)
         self.context_frames = {"sink": (0, 0), "current": (made - self.frames_per_chunk + 1, made)}
         self.timings_ms = {"control": share, "transformer": 7 * share, "decode": 2 * share}
-        return np.stack([self._shifted(tracks, row) for row in range(len(tracks))])
+        shifts = [self._shift(tracks, row) for row in range(len(tracks))]
+        self.motion = np.array([[[[dx / self.size[1], dy / self.size[1], 1.0, 0.0]]] for dx, dy in shifts], np.float32)
+        picture = self._picture
+        return np.stack([np.roll(picture, (dy, dx), axis=(0, 1)) if dx or dy else picture for dx, dy in shifts])
 
-    def _shifted(self, tracks: Tracks, row: int) -> np.ndarray:
-        assert self._picture is not None
+    def _shift(self, tracks: Tracks, row: int) -> tuple[int, int]:
+        """The mean displacement in whole pixels, (right, down)."""
         moves = []
         for point, identity in enumerate(tracks.ids.tolist()):
             if tracks.visible[row, point]:
                 origin = self._origins.setdefault(identity, tracks.xy[row, point])
                 moves.append(tracks.xy[row, point] - origin)
         if not moves:
-            return self._picture
+            return 0, 0
         dx, dy = np.mean(moves, axis=0) * np.array(self.size)
-        return np.roll(self._picture, (round(float(dy)), round(float(dx))), axis=(0, 1))
+        return round(float(dx)), round(float(dy))
 
 
 class FakeClock:

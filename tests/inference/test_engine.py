@@ -125,6 +125,19 @@ def test_frames_are_counted_from_the_picture_on() -> None:
     assert rig.stream.opened[-1][2] == 9
 
 
+def test_a_frame_says_how_it_is_made_of_the_picture() -> None:
+    rig = loaded()
+    assert rig.frames[0].motion is None
+    rig.engine.mailbox.put((handle(0.5),), rig.clock.now())
+    rig.run(0.5)
+    rig.engine.mailbox.put((handle(0.6),), rig.clock.now())
+    rig.run(1.0)
+    moved = [frame.motion for frame in rig.frames[1:]]
+    assert all(motion is not None and motion.shape == (1, 1, 4) for motion in moved)
+    assert moved[0][0, 0, 0] == 0.0
+    assert moved[-1][0, 0, 0] == pytest.approx(0.1 * 256 / 144, abs=1 / 144)
+
+
 def test_pause_blocks_without_polling_and_resume_starts_at_once() -> None:
     rig = loaded()
     rig.run(0.5)

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import struct
 import subprocess
 import sys
@@ -288,3 +289,25 @@ def test_shrinking_averages_over_areas() -> None:
     stripes[:, ::2] = 255
     shrunk = Picture(stripes).crop((256, 144)).astype(int)
     assert np.abs(shrunk - 127.5).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("size", "zoom", "expected"),
+    [((4000, 2250), 1.0, (1024, 576)), ((640, 360), 1.0, (640, 360)), ((300, 169), 1.0, (512, 288)),
+     ((1600, 900), 4.0, (512, 288)), ((1600, 900), 2.0, (800, 450))],
+)  # fmt: skip
+def test_the_photograph_keeps_the_pictures_own_pixels(size, zoom, expected) -> None:
+    picture = Picture(np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), np.uint8))
+    photograph = picture.photograph((256, 144), (0.4, 0.6), zoom)
+    assert photograph.shape == (expected[1], expected[0], 3)
+    if size == expected:
+        assert np.array_equal(photograph, picture.pixels)
+
+
+def test_the_photograph_shows_what_the_crop_shows() -> None:
+    y, x = np.mgrid[0:900, 0:1600]
+    picture = Picture(np.stack([x * 255 // 1600, y * 255 // 900, (x + y) % 256], 2).astype(np.uint8))
+    crop, photograph = (f((192, 192), (0.3, 0.7), 1.3).astype(float) for f in (picture.crop, picture.photograph))
+    columns = np.linspace(0, photograph.shape[1], 193).astype(int)
+    means = np.array([photograph[:, a:b, :2].mean((0, 1)) for a, b in itertools.pairwise(columns)])
+    assert np.abs(means - crop[..., :2].mean(0)).max() < 2.0

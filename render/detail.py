@@ -1,0 +1,120 @@
+"""The photograph's own pixels in the model's frames: a frame is small and soft, but most of it is the picture, moved.
+
+Owns where the photograph may stand in for the frame, the blend on arrays, and the sizes it is wanted at. Knows how a
+frame is made of the picture only through its `motion`, float32 [h, w, 4] on a coarse grid: the displacement (x, y) of
+a moving layer in picture heights, the share of that layer, and the share of one that stands still. What is missing to
+1 the picture never showed: that stays the frame's. Draws nothing itself (see upscale.py). Pure, but for a cache;
+thread: its renderer's.
+
+The motion is the stream's own, since the model was shown the picture moved by it. Estimating it again from the frames
+was tried and is worse: the frames are softer than the picture is wrong.
+"""
+
+import cv2
+import numpy as np
+
+AGREEMENT = 30.0  # of 255: a difference of mean colour, over a cell of the motion, at which a share falls to 0.6
+GRID = 4  # frame pixels a cell, where no motion is given
+
+
+class Photograph:
+    """A picture at its own resolution, uint8 [H, W, 3], and its smaller copies."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self._pixels = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])  # [H, W, 4]
+        self._copies: dict[tuple[int, int], np.ndarray] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self._pixels.shape[1], self._pixels.shape[0]
+
+    def at(self, size: tuple[int, int]) -> np.ndarray:
+        """uint8 [height, width, 4] of another size, kept: a frame's and a viewport's are asked for again and again."""
+        if size == self.size:
+            return self._pixels
+        if size not in self._copies:
+            if len(self._copies) > 2:  # a window that is being resized
+                self._copies.clear()
+            self._copies[size] = cv2.resize(self._pixels, size, interpolation=cv2.INTER_AREA)
+        return self._copies[size]
+
+    def matches(self, image: np.ndarray) -> bool:
+        """Whether a frame [h, w, ...] has its shape, up to a pixel."""
+        height, width = image.shape[:2]
+        return abs(width * self.size[1] - height * self.size[0]) <= max(self.size) + max(width, height)
+
+    def working_size(self, size: tuple[int, int], widest: int | None = None) -> tuple[int, int]:
+        """The size to blend at for a rectangle of this size: no larger than the photograph, and no wider than asked."""
+        width = min(size[0], self.size[0], widest or size[0])
+        return size if width == size[0] else (width, round(width * self.size[1] / self.size[0]))
+
+
+def agreed(image: np.ndarray, photograph: Photograph, motion: np.ndarray | None) -> np.ndarray:
+    """The motion with its shares held to where the photograph looks like the frame: float32 [h, w, 4], shares of 1 at
+    most in all.
+
+    image: uint8 [H, W, 4]; motion None: nothing has moved. Compared are means over the motion's cells: the frame may be
+    softer, not of another colour.
+    """
+    half = image.shape[1] // 2, image.shape[0] // 2  # of a frame is fine enough for means, and four times as fast
+    if motion is None:
+        motion = np.zeros((image.shape[0] // GRID, image.shape[1] // GRID, 4), np.float32)
+        motion[..., 3] = 1.0
+    held = motion.copy()
+    held[..., 2:] /= np.maximum(motion[..., 2:].sum(2, keepdims=True), 1.0)
+    small = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
+    laid = blend(small, photograph.at(half), held)
+    cells = motion.shape[1], motion.shape[0]
+    means = [cv2.resize(x, cells, interpolation=cv2.INTER_AREA)[..., :3].astype(np.float32) for x in (laid, small)]
+    difference = cv2.blur(((means[0] - means[1]) ** 2).mean(2), (3, 3), borderType=cv2.BORDER_REPLICATE)
+    held[..., 2:] *= np.exp(difference / (-2.0 * AGREEMENT**2))[..., None]
+    return held
+
+
+def blend(frame: np.ndarray, picture: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    """Each layer of the photograph by its share, and the frame for the rest.
+
+    frame, picture: uint8 [H, W, 4] of one size; motion: float32 [h, w, 4], shares of 1 at most in all. Weights are 8
+    bits: half the time of float weights, within two levels of them.
+    """
+    size = frame.shape[1], frame.shape[0]
+    shares = (motion[..., 2:] * 255.0 + 0.5).astype(np.uint8)
+    still = _weight(shares[..., 1], size)
+    rest = cv2.bitwise_not(still)
+    box = _box(motion, size)
+    mixed = cv2.multiply(picture, still, scale=1 / 255)
+    if box is not None:
+        moving = cv2.min(_weight(shares[..., 0], size)[box], rest[box])
+        rest[box] = cv2.subtract(rest[box], moving)
+        mixed[box] = cv2.add(mixed[box], cv2.multiply(_moved(picture, motion, box), moving, scale=1 / 255))
+    return cv2.add(mixed, cv2.multiply(frame, rest, scale=1 / 255))
+
+
+def _weight(share: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """uint8 [h, w] -> [height, width, 4], the same in every channel."""
+    plane = cv2.resize(np.ascontiguousarray(share), size, interpolation=cv2.INTER_LINEAR)
+    return cv2.merge([plane] * 4)
+
+
+def _moved(picture: np.ndarray, motion: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
+    """The moving layer inside the box."""
+    height, width = picture.shape[:2]
+    rows, columns = box
+    across, down = (cv2.resize(np.ascontiguousarray(motion[..., i]), (width, height))[box] for i in (0, 1))
+    x = across * -height + np.arange(columns.start, columns.stop, dtype=np.float32)
+    y = down * -height + np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _box(motion: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice] | None:
+    """The rows and columns that the moving layer can touch; None where it is nowhere."""
+    there = motion[..., 2] > 0.5 / 255
+    if not there.any():
+        return None
+    rows, columns = (np.flatnonzero(there.any(axis)) for axis in (1, 0))
+    found = []
+    for cells, count, pixels in ((rows, motion.shape[0], size[1]), (columns, motion.shape[1], size[0])):
+        cell = pixels / count
+        found.append(slice(max(0, int((cells[0] - 1) * cell)), min(pixels, int((cells[-1] + 2) * cell) + 1)))
+    return found[0], found[1]
