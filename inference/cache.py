@@ -161,7 +161,7 @@ class SinkWindowCache:
         latents = self._latents(new)
         behind = self._tokens(self.config.first_slot, self.config.first_slot + latents)
         k, v = (tensor[..., behind, :] for tensor in self._room)
-        if new.k[0].data_ptr() != k[0].data_ptr():
+        if not new.k[0].is_set_to(k[0]):
             for block, (new_k, new_v) in enumerate(zip(new.k, new.v, strict=True)):
                 k[block], v[block] = new_k, new_v
         return k, v, latents

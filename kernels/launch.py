@@ -33,7 +33,11 @@ FORWARD: dict[tuple[int | str, int], Launch] = {
     **{(arch, d): Launch(128, 64, warps=8, stages=2, tma=True) for arch in (90, 100) for d in HEAD_SIZES},
     **{("gfx942", d): Launch(128, 64, warps=8, stages=1) for d in HEAD_SIZES},
 }
-BACKWARD: dict[tuple[int | str, int], Launch] = {key: Launch(64, 64, warps=8, stages=1) for key in FORWARD}
+BACKWARD: dict[tuple[int | str, int], Launch] = {
+    **{key: Launch(64, 64, warps=8, stages=1) for key in FORWARD},
+    **{(arch, 128): Launch(64, 32, warps=8, stages=1) for arch in (80, 86, 89, 120)},
+    (90, 128): Launch(64, 64, warps=4, stages=1),
+}
 FLOAT32 = Launch(64, 32, 8, 1)  # exact products without tensor cores: registers are the limit
 INTERPRETER = Launch(128, 128, 4, 1)  # whose cost is by the tile, whatever its size
 
