@@ -1,13 +1,13 @@
-"""What a device could make of a model at best, from the configuration alone, and what the paper's own figures leave of it.
+"""What a device could make of a model at best, from the configuration alone, beside what the paper published.
 
     python -m benchmarks.roofline [--package assets/models/pocket]
 
 Owns the table of devices and the paper's figures; the formulas are `inference.cost`'s. Two predictions:
 
 - `bound`: every product at the device's peak or its memory's bandwidth, whichever takes longer. Nothing beats it.
-- `expected`, for the paper's models: the transformer at SHARE of the bound's rate, decoders at the seconds the paper itself
-  gives for them. SHARE is fitted on one of the paper's four figures and so proves nothing there; the other three are
-  predicted by it.
+- `expected`, for the paper's models: the transformer at a share of the bound's rate, decoders at the seconds the paper
+  itself gives for them. The share is fitted on one of the paper's four figures and so proves nothing there; the other
+  three are predicted by it.
 
 Prints tables, then one JSON line.
 """
@@ -52,8 +52,10 @@ DEVICES = (
 
 @dataclass(frozen=True)
 class Decoder:
-    """One of the paper's decoders. flops: of one latent at the model's size, None where its architecture is unpublished;
-    paper_seconds: what the paper gives for 21 latents at 832x480 on an H100.
+    """One of the paper's decoders.
+
+    flops: of one latent at the model's size, None where its architecture is unpublished; paper_seconds: what the paper
+    gives for 21 latents at 832x480 on an H100.
     """
 
     name: str
@@ -206,7 +208,9 @@ def _table(rows: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.roofline", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.roofline", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--package", type=Path, default=Path("assets/models/pocket"))
     options = parser.parse_args()
     config = load_config(options.package / "model.toml")
@@ -247,11 +251,12 @@ def main() -> None:
 
 
 EXPLANATION = """\
-Why the bound lies so far above what was published: at a quarter of it, the paper's transformer runs at some 250 TFLOP/s of
-an H100's 989, and Wan's own decoder at 170 (13.6 TFLOP a latent in 80 ms by the paper's table). The bound counts matrix
-products and what fused kernels move; it knows nothing of products that fill a device unevenly, of norms, turns and
-modulation done as separate passes in float32 or float64, nor of waiting for the host. How much each takes is not published,
-and could not be measured here. `expected` puts all of it into one share; it leaves no gap over 25 % to explain.
+Every `bound_gap` is over 25 %, for one reason: the paper's parts run far below an H100's 989 TFLOP/s. Its transformer
+makes some 250 (97 TFLOP a chunk in 0.39 s), Wan's own decoder 170 (13.6 TFLOP a latent in 80 ms, by the paper's table),
+the tiny one 92 (0.54 in 5.7 ms). The bound counts matrix products and what fused kernels move; it knows nothing of
+products that fill a device unevenly, of norms, turns and modulation as separate passes in float32 or float64, nor of
+waiting for the host. How much each of these takes is not published and could not be measured here. `expected` puts them
+all into the one share.
 """
 
 if __name__ == "__main__":

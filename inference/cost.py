@@ -58,7 +58,9 @@ def linear(rows: float, inputs: int, outputs: int, size: int) -> Work:
 
 def convolution(places: float, inputs: int, outputs: int, kernel: int, size: int) -> Work:
     """places: outputs in space and time; kernel: taps, 9 for 3 x 3."""
-    return Work(2 * places * inputs * outputs * kernel, size * (places * (inputs + outputs) + inputs * outputs * kernel))
+    return Work(
+        2 * places * inputs * outputs * kernel, size * (places * (inputs + outputs) + inputs * outputs * kernel)
+    )
 
 
 def attention(queries: int, keys: int, dim: int, size: int) -> Work:

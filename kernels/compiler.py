@@ -1,7 +1,7 @@
 """Triton where there is one: the import, the choice between a kernel and its twin, and rounding as GPUs round.
 
-Owns what every kernel shares; knows no operation. The application runs without Triton, so kernels are written with `jit`
-and `tl` from here, which then do nothing. Any thread.
+Owns what every kernel shares; knows no operation. The application runs without Triton, so kernels are written with
+`jit` and `tl` from here, which then do nothing. Any thread.
 
 Triton is imported only where kernels can run: beside a CUDA or ROCm device, under `TRITON_INTERPRET=1` (its
 interpreter on CPU tensors, for tests; it must be set before the first import of a kernel), or when `kernels.aot`,
@@ -52,7 +52,7 @@ def runs_fused(tensor: Tensor) -> bool:
 
 
 def architecture(device: torch.device) -> int | str:
-    """What the launch table is asked for: 80, 90, ... of NVIDIA's, the name (gfx942) of AMD's, 0 for the interpreter."""
+    """What the launch table is asked for: 80, 90, ... of NVIDIA's, AMD's by name (gfx942), 0 for the interpreter."""
     if device.type != "cuda":
         return 0
     if torch.version.hip:
@@ -68,14 +68,14 @@ def power_of_two(n: int) -> int:
 
 @jit
 def rounded(x, dtype: tl.constexpr, INTERPRET: tl.constexpr):
-    """float32 x in `dtype`, to the nearest, ties to even: the interpreter's own cast to bfloat16 truncates, a GPU's does
-    not. NaN and infinity do not occur where this is used.
+    """float32 x in `dtype`, to the nearest, ties to even.
+
+    The interpreter's own cast to bfloat16 truncates, a GPU's does not. NaN and infinity do not occur here.
     """
-    if INTERPRET:
-        if dtype == tl.bfloat16:
-            bits = x.to(tl.int32, bitcast=True)
-            bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & -65536
-            x = bits.to(tl.float32, bitcast=True)
+    if INTERPRET and dtype == tl.bfloat16:
+        bits = x.to(tl.int32, bitcast=True)
+        bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & -65536
+        x = bits.to(tl.float32, bitcast=True)
     return x.to(dtype)
 
 

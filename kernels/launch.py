@@ -26,8 +26,8 @@ class Launch:
     tma: bool = False
 
 
-# (architecture, head size): the launch in either 16-bit format; float32 has one for all. Descriptors cost fewer registers on
-# 90 and 100 (117 for 125, 144 for 180, sizes 64 and 128) and more on 120 (194 for 147), by `kernels.aot`.
+# (architecture, head size): the launch in either 16-bit format; float32 has one for all. By `kernels.aot`, descriptors
+# save registers on 90 and 100 (117 for 125 and 144 for 180 at sizes 64 and 128) and cost some on 120 (194 for 147).
 FORWARD: dict[tuple[int | str, int], Launch] = {
     **{(arch, d): Launch(128, 64, warps=8, stages=2) for arch in (80, 86, 89, 120) for d in HEAD_SIZES},
     **{(arch, d): Launch(128, 64, warps=8, stages=2, tma=True) for arch in (90, 100) for d in HEAD_SIZES},
@@ -35,7 +35,10 @@ FORWARD: dict[tuple[int | str, int], Launch] = {
 }
 BACKWARD: dict[tuple[int | str, int], Launch] = {
     **{key: Launch(64, 64, warps=8, stages=1) for key in FORWARD},
+    **{(arch, 64): Launch(64, 32, warps=8, stages=1) for arch in (86, 89)},
     **{(arch, 128): Launch(64, 32, warps=8, stages=1) for arch in (80, 86, 89, 120)},
+    **{("gfx942", d): Launch(32, 32, warps=4, stages=1) for d in (96, 128)},
+    (120, 64): Launch(64, 32, warps=4, stages=1),
     (90, 128): Launch(64, 64, warps=4, stages=1),
 }
 FLOAT32 = Launch(64, 32, 8, 1)  # exact products without tensor cores: registers are the limit

@@ -145,7 +145,7 @@ def specimens(_arch: int | str) -> Iterator[Specimen]:
         for kind in TRITON_DTYPE.values():
             signature = dict.fromkeys(pointers, f"*{kind}") | dict.fromkeys((*strides, "frames", "tokens"), "i32")
             signature["eps"] = "fp32"
-            constants = dict(zip(("HAS_Y", "HAS_GATE", "MODULATES", "AFFINE"), flags, strict=True))
+            constants: dict[str, int] = dict(zip(("HAS_Y", "HAS_GATE", "MODULATES", "AFFINE"), flags, strict=True))
             constants |= {"WIDTH": 1536, "BLOCK": block, "INTERPRET": False}
             options = {"num_warps": _warps(block)}
             yield Specimen(f"modulate {use}", kernel, signature, constants, options, False, kind, strides)

@@ -140,12 +140,13 @@ def _warps(block: int) -> int:
 def specimens(_arch: int | str) -> Iterator[Specimen]:
     """At the width of Wan's 1.3B, which is not a power of two."""
     pointers = ("q", "k", "v", "q_weight", "k_weight", "q_out", "k_slots", "v_slots")
-    strides = ("q_b", "q_n", "k_b", "k_n", "v_b", "v_n") + tuple(
-        f"{tensor}_{axis}" for tensor in ("qo", "ks", "vs") for axis in "bhn"
-    )
+    of_slots = (f"{tensor}_{axis}" for tensor in ("qo", "ks", "vs") for axis in "bhn")
+    strides = ("q_b", "q_n", "k_b", "k_n", "v_b", "v_n", *of_slots)
     block = power_of_two(1536)
     constants = {"HAS_NORM": True, "WIDTH": 1536, "D": 128, "BLOCK": block, "INTERPRET": False}
     for kind in TRITON_DTYPE.values():
         signature = dict.fromkeys(pointers, f"*{kind}") | dict.fromkeys(strides, "i32")
         signature |= {"turns": "*fp32", "eps": "fp32"}
-        yield Specimen("qk_norm_rope_cache", kernel, signature, constants, {"num_warps": _warps(block)}, False, kind, strides)
+        yield Specimen(
+            "qk_norm_rope_cache", kernel, signature, constants, {"num_warps": _warps(block)}, False, kind, strides
+        )

@@ -2,7 +2,7 @@
 
 Owns that move and the choice between kernel and twin; never touches the sink. Runs on the caller's thread.
 
-A token's old and new place overlap with others', so order matters: one program owns a column, the tokens that stand a whole
+A token's new place is another's old one, so order matters: one program owns a column, the tokens that stand a whole
 shift apart, and walks it from the oldest on. Two programs sharing one would race on a GPU, and Triton's interpreter,
 which runs programs one by one, would never show it.
 """

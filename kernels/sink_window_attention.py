@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Literal, overload
 
 import torch
 from torch import Tensor
@@ -23,6 +24,12 @@ LARGEST_HEAD = 128
 LOG2_E = 1.4426950408889634
 
 
+@overload
+def sink_window_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor: ...
+@overload
+def sink_window_attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, with_lse: Literal[True]
+) -> tuple[Tensor, Tensor]: ...
 def sink_window_attention(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, with_lse: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:
@@ -146,9 +153,7 @@ def forward_kernel(
         tl.store(lse + row * queries + m_at, value, mask=m_at < queries)
 
 
-def fused_forward(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, with_lse: bool
-) -> tuple[Tensor, Tensor | None]:
+def fused_forward(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, with_lse: bool) -> tuple[Tensor, Tensor | None]:
     """Launches the kernel; shapes as `sink_window_attention` has them."""
     batch, heads, queries, d = q.shape
     keys = k.shape[2]
@@ -173,7 +178,7 @@ def fused_forward(
 
 
 def _fits_descriptors(x: Tensor) -> bool:
-    """What tensor descriptors demand: whole blocks along d, and 16-byte starts of the storage and of every row and head."""
+    """What tensor descriptors demand: whole blocks along d, and 16-byte starts of storage, rows and heads."""
     size, d = x.element_size(), x.shape[-1]
     aligned = x.data_ptr() % 16 == 0 and all(stride * size % 16 == 0 for stride in x.stride()[:3])
     return aligned and d == power_of_two(d) and d * size >= 16
@@ -195,7 +200,7 @@ def specimens(arch: int | str) -> Iterator[Specimen]:
         for dtype, kind in TRITON_DTYPE.items():
             launch = attention_launch(arch, d, dtype)
             for tma in {False, launch.tma and d == power_of_two(d)}:
-                signature = {name: f"*{kind}" for name in pointers} | {"lse": "*fp32"}
+                signature = dict.fromkeys(pointers, f"*{kind}") | {"lse": "*fp32"}
                 signature |= dict.fromkeys((*strides, "heads", "queries", "keys"), "i32") | {"scale": "fp32"}
                 constants = {
                     "HAS_MASK": True, "HAS_LSE": False, "D": d, "BLOCK_D": power_of_two(d), "TMA": tma,

@@ -1,8 +1,8 @@
 """The derivative of `sink_window_attention`, for training the student on a GPU.
 
-Owns the autograd function around the forward kernel and the two backward kernels: one program a block of keys for dK and
-dV, one a block of queries for dQ, so that nothing is added to by two programs and every run gives the same bits. Runs on
-the caller's thread.
+Owns the autograd function around the forward kernel and the two backward kernels: one program a block of keys for dK
+and dV, one a block of queries for dQ, so that nothing is added to by two programs and every run gives the same bits.
+Runs on the caller's thread.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from kernels.compiler import INTERPRETED, Specimen, architecture, jit, operand, power_of_two, rounded, tl
-from kernels.launch import TRITON_DTYPE, attention_launch, backward_launch
+from kernels.launch import TRITON_DTYPE, backward_launch
 from kernels.sink_window_attention import LOG2_E, fused_forward
 
 
@@ -82,16 +82,24 @@ def keys_kernel(
         bias = tl.load(mask + n_at, mask=live, other=float("-inf")).to(tl.float32) * 1.4426950408889634
         live = bias > float("-inf")
     read = live[:, None] & (d_at < D)[None, :]
-    k_tile = operand(tl.load(k + b * k_b + h * k_h + n_at[:, None] * k_n + d_at[None, :], mask=read, other=0.0), INTERPRET)
-    v_tile = operand(tl.load(v + b * v_b + h * v_h + n_at[:, None] * v_n + d_at[None, :], mask=read, other=0.0), INTERPRET)
+    k_tile = operand(
+        tl.load(k + b * k_b + h * k_h + n_at[:, None] * k_n + d_at[None, :], mask=read, other=0.0), INTERPRET
+    )
+    v_tile = operand(
+        tl.load(v + b * v_b + h * v_h + n_at[:, None] * v_n + d_at[None, :], mask=read, other=0.0), INTERPRET
+    )
     to_k = tl.zeros([BLOCK_N, BLOCK_D], tl.float32)
     to_v = tl.zeros([BLOCK_N, BLOCK_D], tl.float32)
     for start in range(0, queries, BLOCK_M):
         m_at = start + tl.arange(0, BLOCK_M)
         in_rows = m_at < queries
         in_q = in_rows[:, None] & (d_at < D)[None, :]
-        q_tile = operand(tl.load(q + b * q_b + h * q_h + m_at[:, None] * q_n + d_at[None, :], mask=in_q, other=0.0), INTERPRET)
-        g_tile = operand(tl.load(grad + b * g_b + h * g_h + m_at[:, None] * g_n + d_at[None, :], mask=in_q, other=0.0), INTERPRET)
+        q_tile = operand(
+            tl.load(q + b * q_b + h * q_h + m_at[:, None] * q_n + d_at[None, :], mask=in_q, other=0.0), INTERPRET
+        )
+        g_tile = operand(
+            tl.load(grad + b * g_b + h * g_h + m_at[:, None] * g_n + d_at[None, :], mask=in_q, other=0.0), INTERPRET
+        )
         level = tl.load(lse + row * queries + m_at, mask=in_rows, other=0.0) * 1.4426950408889634
         sent = tl.load(given + row * queries + m_at, mask=in_rows, other=0.0)
         scores = tl.dot(k_tile, tl.trans(q_tile), input_precision="ieee") * scale  # [BLOCK_N, BLOCK_M]
@@ -124,8 +132,12 @@ def queries_kernel(
     d_at = tl.arange(0, BLOCK_D)
     in_rows = m_at < queries
     in_q = in_rows[:, None] & (d_at < D)[None, :]
-    q_tile = operand(tl.load(q + b * q_b + h * q_h + m_at[:, None] * q_n + d_at[None, :], mask=in_q, other=0.0), INTERPRET)
-    g_tile = operand(tl.load(grad + b * g_b + h * g_h + m_at[:, None] * g_n + d_at[None, :], mask=in_q, other=0.0), INTERPRET)
+    q_tile = operand(
+        tl.load(q + b * q_b + h * q_h + m_at[:, None] * q_n + d_at[None, :], mask=in_q, other=0.0), INTERPRET
+    )
+    g_tile = operand(
+        tl.load(grad + b * g_b + h * g_h + m_at[:, None] * g_n + d_at[None, :], mask=in_q, other=0.0), INTERPRET
+    )
     level = tl.load(lse + row * queries + m_at, mask=in_rows, other=0.0) * 1.4426950408889634
     sent = tl.load(given + row * queries + m_at, mask=in_rows, other=0.0)
     to_q = tl.zeros([BLOCK_M, BLOCK_D], tl.float32)
@@ -136,8 +148,12 @@ def queries_kernel(
             bias = tl.load(mask + n_at, mask=live, other=float("-inf")).to(tl.float32) * 1.4426950408889634
             live = bias > float("-inf")
         read = live[:, None] & (d_at < D)[None, :]
-        k_tile = operand(tl.load(k + b * k_b + h * k_h + n_at[:, None] * k_n + d_at[None, :], mask=read, other=0.0), INTERPRET)
-        v_tile = operand(tl.load(v + b * v_b + h * v_h + n_at[:, None] * v_n + d_at[None, :], mask=read, other=0.0), INTERPRET)
+        k_tile = operand(
+            tl.load(k + b * k_b + h * k_h + n_at[:, None] * k_n + d_at[None, :], mask=read, other=0.0), INTERPRET
+        )
+        v_tile = operand(
+            tl.load(v + b * v_b + h * v_h + n_at[:, None] * v_n + d_at[None, :], mask=read, other=0.0), INTERPRET
+        )
         scores = tl.dot(q_tile, tl.trans(k_tile), input_precision="ieee") * scale  # [BLOCK_M, BLOCK_N]
         if HAS_MASK:
             scores += bias[None, :]
@@ -157,12 +173,20 @@ def specimens(arch: int | str) -> Iterator[Specimen]:
         for dtype in (torch.bfloat16, torch.float16):
             launch = backward_launch(arch, d, dtype)
             kind = TRITON_DTYPE[dtype]
-            for name, kernel, results in (("keys", keys_kernel, ("grad_k", "grad_v")), ("queries", queries_kernel, ("grad_q",))):
-                signature = {name: f"*{kind}" for name in (*pointers, *results)} | {"lse": "*fp32", "given": "*fp32"}
-                signature |= dict.fromkeys((*strides, "heads", "queries", "keys"), "i32") | {"scale": "fp32", "slope": "fp32"}
+            for name, kernel, results in (
+                ("keys", keys_kernel, ("grad_k", "grad_v")),
+                ("queries", queries_kernel, ("grad_q",)),
+            ):
+                signature = dict.fromkeys((*pointers, *results), f"*{kind}") | {"lse": "*fp32", "given": "*fp32"}
+                signature |= dict.fromkeys((*strides, "heads", "queries", "keys"), "i32") | {
+                    "scale": "fp32",
+                    "slope": "fp32",
+                }
                 constants = {
                     "HAS_MASK": True, "D": d, "BLOCK_D": power_of_two(d), "INTERPRET": False,
                     "BLOCK_M": launch.block_m, "BLOCK_N": launch.block_n,
                 }  # fmt: skip
                 options = {"num_warps": launch.warps, "num_stages": launch.stages}
-                yield Specimen(f"attention_backward_{name} {d}", kernel, signature, constants, options, True, kind, strides)
+                yield Specimen(
+                    f"attention_backward_{name} {d}", kernel, signature, constants, options, True, kind, strides
+                )

@@ -1,7 +1,8 @@
 """Tracks onto latent cells: each writes its channels and where within the cell it lies (paper, section 3.1).
 
-Owns the rule for crowded cells: one track a cell, the visible one nearest the cell's centre, the first of equals; the same
-on every run. Owns the choice between kernel and twin; never knows what a channel means. Runs on the caller's thread.
+Owns the rule for crowded cells: one track a cell, the visible one nearest the cell's centre, the first of equals; the
+same on every run. Owns the choice between kernel and twin; never knows what a channel means. Runs on the caller's
+thread.
 
 The kernel gathers: a program owns cells and looks at all tracks, so that no two write to one place and no order of
 arrival has a say.
@@ -24,9 +25,9 @@ BLOCK_C, BLOCK_N = 32, 64  # cells a program; tracks it looks at at a time
 def tracks_to_canvas(xy: Tensor, visible: Tensor, values: Tensor, h: int, w: int) -> Tensor:
     """Scatters each track's channels onto the cell it is in.
 
-    xy: float32 [B, T, N, 2] normalised; visible: bool [B, T, N]; values: [B, N, E], what a track carries: its identity's
-    encoding, and latents where a model carries them by track. Returns [B, T, E + 2, h, w] in the values' dtype, zero where
-    no track is: the channels, then the offset from the cell's centre in cells.
+    xy: float32 [B, T, N, 2] normalised; visible: bool [B, T, N]; values: [B, N, E], what a track carries: its
+    identity's encoding, and latents where a model carries them by track. Returns [B, T, E + 2, h, w] in the values'
+    dtype, zero where no track is: the channels, then the offset from the cell's centre in cells.
     """
     batch, frames, count = visible.shape
     if not count:

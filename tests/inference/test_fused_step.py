@@ -107,8 +107,9 @@ def fresh_tables():
 
 @torch.no_grad()
 def test_a_step_traces_without_data(fresh_tables):
-    """Under fake tensors no value exists: a `.item()` or a shape that depends on data would raise. The kernels launch by
-    shapes alone; their twins are what is traced.
+    """Under fake tensors no value exists: a `.item()` or a shape that depends on data would raise.
+
+    The kernels launch by shapes alone; their twins are what is traced.
     """
     kernels.use("sdpa")
     config = tiny_config()

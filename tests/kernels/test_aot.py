@@ -1,4 +1,4 @@
-"""Ahead-of-time compilation for GPUs that are not here: the table is whole, a small subset compiles, faults are told."""
+"""Compilation for GPUs that are not here: the table is whole, a small subset compiles, faults are told."""
 
 import json
 import os

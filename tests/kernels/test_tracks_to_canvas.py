@@ -30,7 +30,7 @@ def by_hand(xy, visible, values):
     for b in range(batch):
         for t in range(frames):
             for n in range(count):
-                if not (visible[b, t, n] and (0 <= xy[b, t, n]).all() and (xy[b, t, n] < 1).all()):
+                if not (visible[b, t, n] and (xy[b, t, n] >= 0).all() and (xy[b, t, n] < 1).all()):
                     continue
                 x, y = xy[b, t, n] * torch.tensor([W, H], device=xy.device)
                 offset = torch.stack((x - x.floor() - 0.5, y - y.floor() - 0.5))
