@@ -134,7 +134,8 @@ def oracle_motion(truth: np.ndarray, picture: np.ndarray) -> np.ndarray:
     """The motion that the truth itself shows, by optical flow both ways: float32 [H, W, 4], one moving layer."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     grey = [cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (truth, picture)]
-    there, back = flow.calc(grey[0], grey[1], None), flow.calc(grey[1], grey[0], None)
+    empty = np.zeros((*grey[0].shape, 2), np.float32)
+    there, back = flow.calc(grey[0], grey[1], empty), flow.calc(grey[1], grey[0], empty.copy())
     height, width = grey[0].shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     at = x + there[..., 0], y + there[..., 1]

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from inference.config import CacheConfig
-from inference.rotary import move_in_time
+from inference.rotary import move_in_time, time_turns
+from kernels.roll_cache import roll_cache
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,18 @@ class KeyValues:
 class CacheContext:
     """What the transformer reads of a cache: views, valid until the next commit.
 
-    k, v: [blocks, B, heads, C, d], keys turned to their slots. mask: additive [1, 1, 1, C + chunk tokens].
+    k, v: [blocks, B, heads, C, d], keys turned to their slots. mask: additive [1, 1, 1, C + chunk tokens]; full: it is
+    zero throughout. room: the same k and v with the slots of the chunk being made behind them, [blocks, B, heads,
+    C + chunk tokens, d], where attention reads all keys in one run and an evaluation leaves its own, valid until the
+    next one; None where gradients pass.
     """
 
     k: Tensor
     v: Tensor
     mask: Tensor
     first_slot: int
+    full: bool = False
+    room: tuple[Tensor, Tensor] | None = None
 
 
 class SinkWindowCache:
@@ -50,8 +56,10 @@ class SinkWindowCache:
     def __init__(self, config: CacheConfig, latent_tokens: int, k: Tensor, v: Tensor, sunk: int, seen: int) -> None:
         self.config = config
         self.latent_tokens = latent_tokens
-        self.k = k  # [blocks, B, heads, first_slot * latent_tokens, d]
-        self.v = v
+        held = self._tokens(0, config.first_slot)
+        self._room = (k, v) if k.shape[-2] > held.stop else None
+        self.k = k[..., held, :]  # [blocks, B, heads, first_slot * latent_tokens, d]
+        self.v = v[..., held, :]
         self.sunk = sunk  # sink latents filled
         self.seen = seen  # window latents filled
         tokens = (config.first_slot + config.chunk) * latent_tokens
@@ -72,18 +80,19 @@ class SinkWindowCache:
         device: torch.device | str,
     ) -> SinkWindowCache:
         """A cache with nothing in it; latent_tokens is how many tokens one latent frame has."""
-        shape = (blocks, batch, heads, config.first_slot * latent_tokens, head_dim)
+        shape = (blocks, batch, heads, (config.first_slot + config.chunk) * latent_tokens, head_dim)
         k, v = (torch.zeros(shape, dtype=dtype, device=device) for _ in range(2))
         return cls(config, latent_tokens, k, v, sunk=0, seen=0)
 
     def context(self) -> CacheContext:
-        return CacheContext(self.k, self.v, self.mask, self.config.first_slot)
+        full = self.sunk == self.config.sink and self.seen == self.config.window_latents
+        return CacheContext(self.k, self.v, self.mask, self.config.first_slot, full, self._writable_room())
 
     def empty_context(self) -> CacheContext:
         """The context of a cache with nothing in it: what the first latent sees, whenever it is written."""
         mask = torch.zeros_like(self.mask)
         mask[..., self._tokens(0, self.config.first_slot)] = -torch.inf
-        return CacheContext(self.k, self.v, mask, self.config.first_slot)
+        return CacheContext(self.k, self.v, mask, self.config.first_slot, room=self._writable_room())
 
     def reset(self) -> None:
         """Forget everything, keeping the buffers."""
@@ -93,7 +102,7 @@ class SinkWindowCache:
     @torch.no_grad()
     def rewrite_sink(self, new: KeyValues) -> None:
         """Put the sink's first latents in place again, or for the first time; all others stay."""
-        k, v, latents = self._stacked(new)
+        k, v, latents = self._taken(new)
         sink = self._tokens(0, latents)
         self.k[..., sink, :] = move_in_time(k, -self.config.first_slot)
         self.v[..., sink, :] = v
@@ -106,7 +115,7 @@ class SinkWindowCache:
 
         Raises ValueError where the chunk is longer than the layout's, or would straddle the end of the sink.
         """
-        k, v, latents = self._stacked(new)
+        k, v, latents = self._taken(new)
         if self.sunk < self.config.sink:
             sink = self._tokens(self.sunk, self.sunk + latents)
             self.k[..., sink, :] = move_in_time(k, self.sunk - self.config.first_slot)
@@ -114,7 +123,11 @@ class SinkWindowCache:
             self.sunk += latents
         else:
             window = self._tokens(self.config.sink, self.config.first_slot)
-            self.k[..., window, :], self.v[..., window, :] = self._shifted_window(k, v, latents)
+            if self._room is None:
+                self.k[..., window, :], self.v[..., window, :] = self._shifted_window(k, v, latents)
+            else:
+                turns = time_turns(k.shape[-1], -latents, k.device)
+                roll_cache(*self._room, window.start, window.stop, latents * self.latent_tokens, turns)
             self.seen = min(self.seen + latents, self.config.window_latents)
         self._mask_empty_slots()
 
@@ -138,15 +151,34 @@ class SinkWindowCache:
             seen = min(seen + latents, self.config.window_latents)
         return SinkWindowCache(self.config, self.latent_tokens, k, v, sunk, seen)
 
+    def _writable_room(self) -> tuple[Tensor, Tensor] | None:
+        return None if torch.is_grad_enabled() else self._room
+
+    def _taken(self, new: KeyValues) -> tuple[Tensor, Tensor, int]:
+        """The chunk in the slots behind the window, where an evaluation may have left it already; else stacked."""
+        if self._room is None:
+            return self._stacked(new)
+        latents = self._latents(new)
+        behind = self._tokens(self.config.first_slot, self.config.first_slot + latents)
+        k, v = (tensor[..., behind, :] for tensor in self._room)
+        if not new.k[0].is_set_to(k[0]):
+            for block, (new_k, new_v) in enumerate(zip(new.k, new.v, strict=True)):
+                k[block], v[block] = new_k, new_v
+        return k, v, latents
+
     def _stacked(self, new: KeyValues) -> tuple[Tensor, Tensor, int]:
+        latents = self._latents(new)
+        k, v = (torch.stack(tensors).to(self.k.dtype) for tensors in (new.k, new.v))
+        return k, v, latents  # [blocks, B, heads, latents * latent_tokens, d]
+
+    def _latents(self, new: KeyValues) -> int:
         latents, rest = divmod(new.k[0].shape[2], self.latent_tokens)
         room = self.config.sink - self.sunk
         if rest or not 0 < latents <= self.config.chunk:
             raise ValueError(f"a chunk of {new.k[0].shape[2]} tokens does not fit the layout {self.config}")
         if 0 < room < latents:
             raise ValueError(f"a chunk of {latents} latents would straddle the end of the sink ({room} free)")
-        k, v = (torch.stack(tensors).to(self.k.dtype) for tensors in (new.k, new.v))
-        return k, v, latents  # [blocks, B, heads, latents * latent_tokens, d]
+        return latents
 
     def _shifted_window(self, k: Tensor, v: Tensor, latents: int) -> tuple[Tensor, Tensor]:
         # The new chunk stands right behind the window, so one move by its own length serves both.

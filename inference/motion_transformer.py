@@ -21,7 +21,9 @@ from torch.nn import functional as F
 
 from inference.cache import CacheContext, KeyValues, SinkWindowCache
 from inference.config import CacheConfig, TransformerConfig
-from inference.rotary import grid_turns, turn
+from inference.rotary import grid_turns
+from kernels.modulate import modulate
+from kernels.qk_norm_rope_cache import qk_norm_rope_cache
 from kernels.sink_window_attention import sink_window_attention
 
 
@@ -175,11 +177,16 @@ class Block(nn.Module):
         shift, scale, gate, ffn_shift, ffn_scale, ffn_gate = (
             (self.modulation + modulation).unsqueeze(3).unbind(2)  # each [B, F or 1, 1, D]
         )
-        attended, k, v = self.self_attn(torch.addcmul(shift, self.norm1(x), 1 + scale), attention, index)
-        x = torch.addcmul(x, gate, attended)
-        x = x + self.cross_attn(self.norm3(x), text_k, text_v)
-        x = torch.addcmul(x, ffn_gate, self.ffn(torch.addcmul(ffn_shift, self.norm2(x), 1 + ffn_scale)))
-        return x, k, v
+        _, normed = modulate(x, scale=scale, shift=shift, eps=self.norm1.eps)
+        attended, k, v = self.self_attn(normed, attention, index)
+        if isinstance(self.norm3, nn.LayerNorm):
+            affine = self.norm3.weight, self.norm3.bias
+            x, normed = modulate(x, attended, gate, affine=affine, eps=self.norm3.eps)
+        else:
+            x = normed = torch.addcmul(x, gate, attended)
+        crossed = self.cross_attn(normed, text_k, text_v)
+        x, normed = modulate(x, crossed, scale=ffn_scale, shift=ffn_shift, eps=self.norm2.eps)
+        return torch.addcmul(x, ffn_gate, self.ffn(normed)), k, v
 
 
 class Attention(nn.Module):
@@ -189,6 +196,7 @@ class Attention(nn.Module):
         super().__init__()
         dim = config.dim
         self.heads = config.heads
+        self.eps = config.eps
         self.q, self.k, self.v, self.o = (nn.Linear(dim, dim) for _ in range(4))
         # Over the full width, before the split into heads.
         self.norm_q, self.norm_k = (nn.RMSNorm(dim, config.eps) if config.qk_norm else nn.Identity() for _ in range(2))
@@ -201,16 +209,24 @@ class SelfAttention(Attention):
     def forward(self, x: Tensor, attention: _Attention, index: int) -> tuple[Tensor, Tensor, Tensor]:
         """x: [B, F, n, D]. Returns [B, F, n, D] and keys (turned) and values [B, heads, F * n, d]."""
         tokens = x.flatten(1, 2)  # [B, N, D]
-        q = turn(self._split(self.norm_q(self.q(tokens))), attention.turns)  # [B, N, heads, d]
-        k = turn(self._split(self.norm_k(self.k(tokens))), attention.turns)
-        q, k, v = (each.transpose(1, 2) for each in (q, k, self._split(self.v(tokens))))
-        context = attention.context
+        context, room, slots = attention.context, None, None
+        held = 0 if context is None else context.k.shape[-2]
+        end = held + tokens.shape[1]
+        if context is not None and context.room is not None:
+            room = context.room[0][index, :, :, :end], context.room[1][index, :, :, :end]
+            slots = room[0][:, :, held:], room[1][:, :, held:]
+        norms = None
+        if isinstance(self.norm_q, nn.RMSNorm) and isinstance(self.norm_k, nn.RMSNorm):
+            norms = self.norm_q.weight, self.norm_k.weight, self.eps
+        projected = self.q(tokens), self.k(tokens), self.v(tokens)
+        q, k, v = qk_norm_rope_cache(*projected, norms, attention.turns, self.heads, slots)
         if context is None:
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=attention.mask)
         else:
-            past_k, past_v = context.k[index], context.v[index]
-            mask = context.mask[..., : past_k.shape[2] + k.shape[2]]
-            out = sink_window_attention(q, past_k, past_v, k, v, mask)
+            # Without a room the join leaves the cache untouched, which autograd needs. It costs 3 % of a forward.
+            past = context.k[index], context.v[index]
+            all_k, all_v = room or (torch.cat(pair, dim=2) for pair in zip(past, (k, v), strict=True))
+            out = sink_window_attention(q, all_k, all_v, None if context.full else context.mask[..., :end])
         return self.o(out.transpose(1, 2).flatten(2)).view_as(x), k, v
 
 

@@ -9,6 +9,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from kernels.qk_norm_rope_cache import turn
+
 THETA = 10000.0
 
 
@@ -39,25 +41,16 @@ def grid_turns(head_dim: int, first_slot: int, frames: int, height: int, width: 
         return torch.polar(torch.ones_like(angles), angles).flatten(0, 2)[:, None].to(device, torch.complex64)
 
 
-def turn(x: Tensor, turns: Tensor) -> Tensor:
-    """Turn neighbouring pairs of the last dimension by complex factors, in float32; keeps the dtype of x.
-
-    x: [..., d]; turns: complex64, broadcastable to [..., d / 2].
-    """
-    # One complex product is seven times faster on a CPU than the same written out in cosines and sines.
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * turns).flatten(-2).to(x.dtype)
-
-
 def move_in_time(keys: Tensor, slots: int) -> Tensor:
     """Re-turn keys [..., d] by a whole number of time slots; height and width parts stay as they are."""
     time_dim = axis_dims(keys.shape[-1])[0]
-    turned = turn(keys[..., :time_dim], _time_turns(keys.shape[-1], slots, keys.device))
+    turned = turn(keys[..., :time_dim], time_turns(keys.shape[-1], slots, keys.device))
     return torch.cat((turned, keys[..., time_dim:]), dim=-1)
 
 
 @lru_cache(maxsize=64)
-def _time_turns(head_dim: int, slots: int, device: torch.device) -> Tensor:
+def time_turns(head_dim: int, slots: int, device: torch.device) -> Tensor:
+    """Turns of a key's time part by a whole number of slots: complex64 [time / 2]."""
     with torch.inference_mode(False):
         angles = slots * _axis_frequencies(axis_dims(head_dim)[0])
         return torch.polar(torch.ones_like(angles), angles).to(device, torch.complex64)

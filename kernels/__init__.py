@@ -4,7 +4,8 @@ Owns the process-wide choice of back end; never imports torch, so that importing
 is meant for tests and diagnosis and is not guarded by a lock: set it before a model runs.
 """
 
-BACKENDS = ("torch", "sdpa")
+# "torch" is the plain twin. "sdpa" and "flash" concern attention alone: elsewhere they too mean the twin.
+BACKENDS = ("torch", "sdpa", "triton", "flash")
 
 _forced: str | None = None
 

@@ -14,6 +14,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 
+# Without a GPU, Triton's interpreter runs the kernels on CPU tensors. Read where a kernel is defined, so before that.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 # torch.empty comes filled with NaN, so that reading what nobody wrote fails instead of passing by luck.
 torch.use_deterministic_algorithms(True, warn_only=True)
 

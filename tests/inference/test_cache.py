@@ -7,7 +7,7 @@ from torch import Tensor
 from inference.cache import KeyValues, SinkWindowCache
 from inference.config import CacheConfig
 from inference.motion_transformer import MotionTransformer
-from inference.rotary import _time_turns, axis_dims, grid_turns, turn
+from inference.rotary import axis_dims, grid_turns, time_turns, turn
 from tests.inference.test_motion_transformer import SMALL, randomised
 
 ROWS, COLUMNS = 2, 3
@@ -284,7 +284,7 @@ def test_tables_made_while_inferring_serve_training(model):
     layout = CacheConfig(chunk=1, sink=1, window=2)
     noisy, clean, t = clip(chunks(layout, 2))
     grid_turns.cache_clear()
-    _time_turns.cache_clear()
+    time_turns.cache_clear()
     with torch.inference_mode():
         text = model.encode_text(torch.randn(2, SMALL.text_tokens, SMALL.text_dim))
         streamed(model, layout, chunks(layout, 2), noisy, clean, t, text, in_place)
