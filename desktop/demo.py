@@ -195,7 +195,7 @@ def write_gif(path: Path, playback: Playback, screen: Screen) -> None:
     for shown in playback.shown:
         if due_s and shown.shown_s - due_s[-1] < GIF_STEP_S:
             continue
-        pixels = screen.show(shown.frame.image, shown.overlay, (width, height)).read()[..., :3]
+        pixels = screen.show(shown.frame, shown.overlay, (width, height)).read()[..., :3]
         frames.append(Image.fromarray(pixels).quantize(GIF_COLOURS, Image.Quantize.MAXCOVERAGE, dither=NO_DITHER))
         due_s.append(shown.shown_s)
     steps_ms = [max(20, round((after - before) * 1000)) for before, after in itertools.pairwise(due_s)]
