@@ -161,7 +161,7 @@ class SinkWindowCache:
         latents = self._latents(new)
         behind = self._tokens(self.config.first_slot, self.config.first_slot + latents)
         k, v = (tensor[..., behind, :] for tensor in self._room)
-        if not new.k[0].is_set_to(k[0]):
+        if not _same_place(new.k[0], k[0]):
             for block, (new_k, new_v) in enumerate(zip(new.k, new.v, strict=True)):
                 k[block], v[block] = new_k, new_v
         return k, v, latents
@@ -196,3 +196,9 @@ class SinkWindowCache:
         self.mask.fill_(0)
         self.mask[..., self._tokens(self.sunk, config.sink)] = -torch.inf
         self.mask[..., self._tokens(config.sink, config.first_slot - self.seen)] = -torch.inf
+
+
+def _same_place(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors begin at one place of one storage; asked without an address, which traced tensors lack."""
+    same = a.untyped_storage()._cdata == b.untyped_storage()._cdata
+    return same and a.storage_offset() == b.storage_offset()
