@@ -59,7 +59,7 @@ gif: $(VENV)/.ready-run ## make the README's docs/figures/drag.gif from the reco
 bench: $(VENV)/.ready-test ## frames a second, latency and memory with the real window open
 	$(PY) -m benchmarks.stream
 
-quality: $(VENV)/.ready-measure ## how good the pictures are, on clips and places that nothing was chosen on (QUICK=1: 8 of 48 clips)
+quality: $(VENV)/.ready-measure ## how good the pictures are, on 48 clips of objects and places kept apart (QUICK=1: 8 of 48 clips)
 	$(PY) -m training.world.fetch
 	$(PY) -m benchmarks.quality $(if $(QUICK),--quick)
 

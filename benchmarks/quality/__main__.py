@@ -2,8 +2,9 @@
 
     python -m benchmarks.quality [--package assets/models/pocket] [--quick] [--long] [--sheets docs/figures]
 
-48 frozen clips (49 frames, 256x144) of objects and places that no weight was trained on and no choice was made on, 16
-each of moving objects, a moving camera, and both; and every real clip in `../shared/eval`, apart, where there is one.
+48 frozen clips (49 frames, 256x144) of objects and places that no weight was trained on, 16 each of moving objects, a
+moving camera, and both; and every real clip in `../shared/eval`, apart, where there is one. Before the split "test" was
+made, choices were made on other clips of these objects and places, as part of "held".
 
 Who is measured:
 - `model`: the package through the public stream, told by dense tracks (at most its own budget); `hand`: told by a 5x5

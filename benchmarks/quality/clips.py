@@ -6,7 +6,7 @@ reads a model's output. One process.
     python -m benchmarks.quality.clips
 
 finds the list anew and prints it: for each stratum seeds 0, 1, 2, ... in order, keeping the first sixteen that move
-enough to matter (`why_not`). No clip was looked at.
+enough to matter (`why_not`). They were chosen before any was looked at.
 
 A hash is of every pixel. Processors round differently, which changes some pixels by one step of 255, so a clip whose
 hash differs is still taken where its thumbnail (16x9 mean grey values of three frames) is the same to within one step.

@@ -1,8 +1,9 @@
 """An independent point tracker: pyramidal Lucas-Kanade (OpenCV) from frame 0 along a video.
 
 Owns following points through frames, and saying when one is lost. Knows nothing of the model, its tracks or the truth;
-every video is followed with the same settings, chosen on the truth of clips of the split "held". Pure functions of
-arrays, any thread.
+every video is followed with the same settings, chosen on clips of the split "held": first so that the truth is followed
+well, then, among settings alike in that, so that the truth through the autoencoder is too. Pure functions of arrays,
+any thread.
 
 A point is carried from frame to frame, then pulled to where its surroundings in frame 0 fit best, so that errors do not
 add up. A frame is missed where both fail: a step that its reverse does not undo, and surroundings that do not fit. A

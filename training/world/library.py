@@ -86,8 +86,8 @@ class Library:
 def split_of(name: str) -> str:
     """The split of the object or place of this name, by hashes of the name alone.
 
-    A tenth is kept from training: 'held', on which choices are made, and 'test', on which none is: it is for
-    `benchmarks.quality` alone.
+    A tenth is kept from training: 'held', on which choices are made, and 'test', on which none is any more: it is for
+    `benchmarks.quality` alone (the starter pictures show some of it).
     """
     if _hash(f"world {name}") % 10:
         return "train"
