@@ -20,17 +20,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["doctor"]:
         return _doctor(words[1:])
     options = _parser().parse_args(words)
-    import inference  # noqa: F401 - before torch: sets how OpenMP waits
-
-    # Before PySide6, once: on Windows the other order breaks the loading of torch's libraries (pytorch
-    # #166628). A frozen smoke build carries no torch; there the window opens and says that it cannot run a
-    # model.
-    with contextlib.suppress(ImportError):
-        import torch  # noqa: F401 - imported for its side effect, see above
-
+    _import_model_code()
     from desktop import app, resources
 
     return app.run(options.picture, options.package or resources.default_package(), options.seed, smoke=options.smoke)
+
+
+def _import_model_code() -> None:
+    """Torch, and Triton where there is a GPU, before PySide6 and before any OpenGL, once.
+
+    On Windows the other order breaks the loading of torch's libraries (pytorch #166628); and Triton crashes where
+    Mesa's LLVM was loaded before its own. A frozen smoke build carries no torch; there the window opens and says that
+    it cannot run a model.
+    """
+    with contextlib.suppress(ImportError):
+        import inference.package  # noqa: F401 - imported for its side effects; `inference` sets how OpenMP waits
 
 
 def _render(words: list[str]) -> int:
@@ -40,6 +44,7 @@ def _render(words: list[str]) -> int:
 
 
 def _doctor(words: list[str]) -> int:
+    _import_model_code()
     from desktop import doctor, resources
 
     parser = argparse.ArgumentParser(

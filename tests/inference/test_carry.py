@@ -52,7 +52,7 @@ def test_the_layers_say_what_the_frames_are_made_of():
     """The picture laid by them is the carried frame, and what they leave open is what a drag uncovered."""
     picture, origin = smooth_picture(), torch.tensor([[0.3, 0.5]]) + (grid_points(5, 5) - 0.5) * 0.15
     xy = (origin + torch.tensor([0.4, 0.0]))[:, None]
-    carried = carry(picture, origin, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.12)
+    carried = carry_by_colour(picture, origin, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.12)
     assert carried.layers.shape == (1, 1, 4, HEIGHT // 4, WIDTH // 4)
     resized = torch.nn.functional.interpolate(carried.layers[:, 0], size=(HEIGHT, WIDTH), mode="bilinear")
     displacement, moving, still = resized[:, :2], resized[:, 2:3], resized[:, 3:]
@@ -64,7 +64,7 @@ def test_the_layers_say_what_the_frames_are_made_of():
     known = (moving + still > 0.95)[0, 0]
     laid = (moving * moved + still * picture) / (moving + still)
     torch.testing.assert_close(laid[0][:, known], carried.frames[0, 0][:, known], atol=0.05, rtol=0)
-    assert known.float().mean() > 0.7
+    assert known.float().mean() > 0.6
     assert (moving + still)[0, 0, 24, 19] < 0.1  # left behind
     assert moving[0, 0, 24, 44] > 0.9  # arrived
 

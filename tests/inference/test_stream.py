@@ -67,8 +67,7 @@ def test_each_frame_says_how_it_is_made_of_the_picture(package):
     stream.advance(drag(4, (0.5, 0.5), (0.5, 0.5)))
     stream.advance(drag(4, (0.5, 0.5), (0.7, 0.5)))
     right = stream.motion[:, 4, 11]  # where the point arrives
-    assert right[-1, 2] > 0.6
-    assert right[-1, 2] > right[0, 2]
+    assert right[-1, 2] > right[0, 2] + 0.1
     assert right[-1, 0] == pytest.approx(0.2 * 64 / 32, abs=0.05)
 
 
