@@ -143,9 +143,8 @@ class Engine:
 
     def stats(self) -> EngineStats:
         stream = self._stream
-        return self._meters.stats(
-            self._pacer, stream.fps if stream else 0.0, self.ring.dropped, stream.context_frames if stream else {}
-        )
+        fps, context = (stream.fps, stream.context_frames) if stream else (0.0, {})
+        return self._meters.stats(self._pacer, fps, self.ring.dropped, context)
 
     # engine thread
 
@@ -347,10 +346,7 @@ class Engine:
         except OSError as fault:
             self._session.abandon()
             error = as_user_error(
-                fault,
-                "The session file can no longer be written",
-                "The video goes on without it.",
-                "Check the disk.",
+                fault, "The session file can no longer be written", "The video goes on without it.", "Check the disk."
             )
             self._say(str(error))
 

