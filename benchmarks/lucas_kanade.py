@@ -38,9 +38,9 @@ def clip_of(path: Path, size: tuple[int, int], frames: int, skip_s: float = 1.0)
 
 def follow(before: np.ndarray, after: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Grey uint8 [H, W] twice, float32 [N, 2] in pixels: where the points went, and whether the way back agrees."""
-    settings = {"winSize": (21, 21), "maxLevel": 4}
-    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, points[:, None], None, **settings)
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, None, **settings)
+    start = points[:, None]
+    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, start, start.copy(), winSize=(21, 21), maxLevel=4)
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, there.copy(), winSize=(21, 21), maxLevel=4)
     near = np.linalg.norm(back[:, 0] - points, axis=1) < AGREE_PX * before.shape[0] / 432
     inside = ((there[:, 0] >= 0) & (there[:, 0] < before.shape[::-1])).all(1)
     return there[:, 0], near & inside & (found[:, 0] > 0) & (found_back[:, 0] > 0)
