@@ -38,16 +38,12 @@ def clip_of(path: Path, size: tuple[int, int], frames: int, skip_s: float = 1.0)
 
 def follow(before: np.ndarray, after: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Grey uint8 [H, W] twice, float32 [N, 2] in pixels: where the points went, and whether the way back agrees."""
-    there, found = _flow(before, after, points[:, None])
-    back, found_back = _flow(after, before, there)
+    start = points[:, None]
+    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, start, start.copy(), winSize=(21, 21), maxLevel=4)
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, there.copy(), winSize=(21, 21), maxLevel=4)
     near = np.linalg.norm(back[:, 0] - points, axis=1) < AGREE_PX * before.shape[0] / 432
     inside = ((there[:, 0] >= 0) & (there[:, 0] < before.shape[::-1])).all(1)
     return there[:, 0], near & inside & (found[:, 0] > 0) & (found_back[:, 0] > 0)
-
-
-def _flow(before: np.ndarray, after: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, points, points.copy(), winSize=(21, 21), maxLevel=4)
-    return np.asarray(there), np.asarray(found)
 
 
 def tracks_of(video: np.ndarray) -> Tracks:
