@@ -157,7 +157,7 @@ def stages(config: ModelConfig, width: int, height: int, size: int) -> tuple[Sta
         Stage("track head", 1, (convolution(latents * cells, channels, config.control.head_channels, 1, size),)),
         Stage(
             "transformer",
-            len(config.sampler.timesteps) + 1,  # and the clean pass, which writes the cache
+            len(config.sampler.timesteps) + config.sampler.clean_pass,
             transformer(config.transformer, tokens, held + tokens, size),
         ),
         Stage("cache", 1, roll(config.transformer, window, size)),

@@ -68,7 +68,9 @@ class Rollout:
         self, x: Tensor, t: float | Tensor, direction: Direction, context: CacheContext | None = None
     ) -> tuple[Tensor, KeyValues]:
         """One evaluation of the transformer at noise level t in [0, 1] over `context`, or what the cache holds."""
-        times = torch.as_tensor(t, dtype=torch.float32, device=x.device).expand(x.shape[0]) * TIMESTEP_SCALE
+        if isinstance(t, float):  # filled on the device: an upload could not be captured in a graph
+            t = torch.full((x.shape[0],), t, device=x.device)
+        times = t.expand(x.shape[0]) * TIMESTEP_SCALE
         control = self.generator.control(direction)
         return self.generator.transformer(x, times, control, self.text, context or self.cache.context())
 

@@ -72,7 +72,7 @@ def test_every_stage_of_a_chunk(config: ModelConfig):
     assert parts["decoder"].flops == counted(lambda: autoencoder.decoder(latents))
     assert parts["encoder"].flops == counted(lambda: autoencoder.encoder(frames))
     assert parts["track head"].flops == counted(lambda: head(canvas))
-    assert parts["transformer"].calls == len(config.sampler.timesteps) + 1
+    assert parts["transformer"].calls == len(config.sampler.timesteps) + config.sampler.clean_pass
     tokens = 2 * h * w // 4
     assert parts["transformer"].flops == parts["transformer"].calls * transformer_flops(
         config.transformer, tokens, tokens // 2 * (1 + 2 + 2)
