@@ -52,7 +52,7 @@ MODEL, SIZES = (256, 144), ((768, 432), (1024, 576))
 FRAMES = 17
 FIRST_SEED = 3 * 10**9
 STILL = 1.0  # of 255: a truth that changes less than this from frame to frame stands still
-SHEET_FRAMES, SHEET_PART = (10, 16), (240, 150)  # width, height
+SHEET_FRAMES, SHEET_PART = (10, 16), (200, 125)  # width, height
 
 
 @dataclass(frozen=True, eq=False)

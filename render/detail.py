@@ -16,6 +16,8 @@ import numpy as np
 AGREEMENT = 30.0  # of 255: a difference of mean colour, over a cell of the motion, at which a share falls to 0.6
 GRID = 4  # frame pixels a cell, where no motion is given
 
+_NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
+
 
 class Photograph:
     """A picture at its own resolution, uint8 [H, W, 3], and its smaller copies."""
@@ -69,6 +71,8 @@ def agreed(image: np.ndarray, photograph: Photograph, motion: np.ndarray | None)
     means = [cv2.resize(x, cells, interpolation=cv2.INTER_AREA)[..., :3].astype(np.float32) for x in (laid, small)]
     difference = cv2.blur(((means[0] - means[1]) ** 2).mean(2), (3, 3), borderType=cv2.BORDER_REPLICATE)
     held[..., 2:] *= np.exp(difference / (-2.0 * AGREEMENT**2))[..., None]
+    # A cell by itself is chance, and would show as a square.
+    held[..., 2:] = np.minimum(held[..., 2:], cv2.dilate(held[..., 2:], _NEIGHBOURS, borderType=cv2.BORDER_REPLICATE))
     return held
 
 

@@ -110,6 +110,15 @@ def test_agreement_is_none_for_another_colour_and_whole_for_a_softer_frame():
     assert shares[:, 10:].max() < 0.2
 
 
+def test_a_cell_by_itself_has_no_say():
+    picture, motion = texture(), layers()
+    motion[4, 7, 3] = 1.0
+    motion[1:3, 2:4, 2] = 1.0
+    held = agreed(as_frame(picture), Photograph(picture), motion)
+    assert held[..., 3].max() == 0.0
+    assert held[1:3, 2:4, 2].min() > 0.9
+
+
 @pytest.mark.parametrize("size", [LARGE, (200, 113), (512, 288), (96, 54), (300, 100)])
 def test_both_forms_agree(ctx, size):
     rng = np.random.default_rng(3)
