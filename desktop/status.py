@@ -5,7 +5,7 @@ Owns three labels and their wording. Asks for nothing by itself; the window refr
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 
 from desktop import theme
 from inference.engine import EngineState
@@ -28,6 +28,8 @@ class StatusLine(QStatusBar):
         self.state = QLabel()
         self.picture = QLabel()
         self.speed = QLabel()
+        # A long credit is cut, and must never widen the window: the picture would move under the hand.
+        self.picture.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.addWidget(self.state)
         self.addWidget(self.picture, 1)
         self.addPermanentWidget(self.speed)
@@ -40,6 +42,7 @@ class StatusLine(QStatusBar):
 
     def show_picture(self, title: str, credit: str) -> None:
         self.picture.setText(f"{title}  ·  {credit}" if credit else title)
+        self.picture.setToolTip(credit)
 
     def show_speed(self, fps: float, latency_ms: float | None, stats: EngineStats) -> None:
         parts = [f"{fps:.1f} frames/s"] if fps else []

@@ -13,6 +13,7 @@ from desktop.crop import Crop
 from desktop.edits import PointEditor
 from desktop.handles import MAX_RADIUS, HandleModel
 from desktop.meter import ShownMeter
+from desktop.status import StatusLine
 from inference.picture import Picture
 
 
@@ -93,3 +94,12 @@ def test_a_crop_stays_in_its_picture() -> None:
     assert (left, top, bottom) == (0.0, 0.0, 1.0)
     assert crop.zoom == 1.0
     assert (right * 1200) / 300 == pytest.approx(256 / 144)
+
+
+def test_a_long_credit_never_widens_the_window(qtbot: QtBot) -> None:
+    status = StatusLine()
+    qtbot.addWidget(status)
+    status.show_picture("Kettle", "")
+    before = status.minimumSizeHint().width()
+    status.show_picture("Kettle", "a photograph by somebody with a very long name " * 8)
+    assert status.minimumSizeHint().width() == before
