@@ -87,21 +87,20 @@ def run_steps(
     evaluate: Callable[[int], dict[str, Any]] | None = None,
     evaluate_every: int = 0,
     save_every_s: float = 300.0,
-    log_every: int = 10,
 ) -> int:
     """Calls `update(step)` until `steps` are done or `minutes` are over, from where the run's checkpoint stands.
 
-    Logs the means of what it returns to `log.jsonl`. Raises UserError where a loss is not a number: the run then stands
+    Logs what it returns to `log.jsonl`. Raises UserError where a loss is not a number: the run then stands
     at the last good step. Returns the step it came to.
     """
     group, folder = checkpoints.group, checkpoints.folder
     folder.mkdir(parents=True, exist_ok=True)
     first = step = checkpoints.resume()
-    end_s, saved_s, seen = time.monotonic() + 60.0 * minutes, time.monotonic(), []
+    end_s, saved_s = time.monotonic() + 60.0 * minutes, time.monotonic()
     while step < steps and not group.agreed(time.monotonic() >= end_s):
         started = time.monotonic()
         try:
-            seen.append(update(step))
+            values = update(step)
         except NotFinite as fault:
             checkpoints.save(step)
             seeds = ", ".join(map(str, fault.seeds))
@@ -111,10 +110,7 @@ def run_steps(
                 next="Lower the learning rate for a fresh run, or set another data.seed to go on with other clips.",
             ) from fault
         step += 1
-        if step % log_every == 0 or step == steps:
-            means = {key: sum(each[key] for each in seen) / len(seen) for key in seen[-1]}
-            log(folder, group, step=step, **means, s_a_step=round(time.monotonic() - started, 2))
-            seen = []
+        log(folder, group, step=step, **values, s_a_step=round(time.monotonic() - started, 2))
         if evaluate and evaluate_every and step % evaluate_every == 0:
             log(folder, group, step=step, **evaluate(step))
         if group.agreed(time.monotonic() - saved_s >= save_every_s):

@@ -33,7 +33,7 @@ from inference.config import ModelConfig
 from inference.errors import UserError
 from inference.generator import Generator
 from inference.rollout import Rollout
-from training.batches import Feed, Sampled, WorldBatches, silence, to
+from training.batches import Feed, Sampled, silence, to
 from training.causal import Directed, channel_weights, held_out_batches
 from training.causal import evaluate as evaluate_streamed
 from training.checkpoint import CHECKPOINT
@@ -42,6 +42,7 @@ from training.flow import Chances, Told, broadcast, flow_loss, velocity
 from training.guidance import GuidanceSettings, guided_velocity
 from training.loop import Batch, Descent, follow, run_steps
 from training.recipe import DataSettings, OptimiserSettings, load_recipe
+from training.shards import batches
 from training.teacher import Base
 from training.world import Library, load_library
 
@@ -190,7 +191,7 @@ def train(
             next="Change data.frames in the recipe.",
         )
     sampled = Sampled(config, later=0, imperfect=settings.imperfect, mask=settings.mask)
-    feed = Feed(WorldBatches(sampled, library, recipe.data, group), recipe.data, group)
+    feed = Feed(batches(sampled, library, recipe.data, group), recipe.data, group)
     quiet, weights = silence(config, group.device), channel_weights(base.autoencoder)
 
     def criticise(step: int, n: int) -> float:
@@ -228,7 +229,7 @@ def train(
         }
 
     return run_steps(
-        update, checkpoints, steps=recipe.generator.steps, minutes=minutes, log_every=1,
+        update, checkpoints, steps=recipe.generator.steps, minutes=minutes,
         evaluate=evaluate if held else None, evaluate_every=settings.evaluate_every,
     )  # fmt: skip
 

@@ -33,13 +33,14 @@ from inference.errors import UserError
 from inference.generator import Generator
 from inference.package import AFFINITY, AUTOENCODER, DESCRIPTION, GENERATOR, load_weights
 from training.autoencoder import psnr
-from training.batches import Feed, Sampled, WorldBatches, silence, to
+from training.batches import Feed, Sampled, silence, to
 from training.causal import Directed, channel_weights, held_out_batches
 from training.distributed import Checkpoints, Group, processes, sharded, twin
 from training.flow import Chances, Told, flow_loss
 from training.guidance import GuidanceSettings, sample
 from training.loop import Batch, Descent, follow, run_steps
 from training.recipe import DataSettings, OptimiserSettings, load_recipe
+from training.shards import batches
 from training.world import Library, load_library
 
 
@@ -153,7 +154,7 @@ def train(
         {"trainer": "teacher", "model": asdict(base.config)} | asdict(recipe),
     )  # fmt: skip
     sampled = Sampled(base.config, later=settings.later, imperfect=settings.imperfect, mask=settings.mask)
-    feed = Feed(WorldBatches(sampled, library, recipe.data, group), recipe.data, group)
+    feed = Feed(batches(sampled, library, recipe.data, group), recipe.data, group)
     quiet, weights = silence(base.config, group.device), channel_weights(base.autoencoder)
 
     def update(step: int) -> dict[str, float]:
