@@ -24,8 +24,9 @@ class Rollout:
     """A batch of streams of one size under one text each.
 
     `seed` seeds the noise, of the whole batch or, as a list, of each stream. Under `torch.no_grad` or `inference_mode`
-    the cache is written in place; with gradients on, each commit makes a new one and cuts the graph there (paper section
-    4: cached keys and values are detached), and of a chunk's evaluations only the sampler's last one is differentiated.
+    the cache is written in place; with gradients on, each commit makes a new one and cuts the graph there (paper
+    section 4: cached keys and values are detached), and of a chunk's evaluations the sampler's last one alone is
+    differentiated.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Rollout:
 
     def denoise(self, direction: Direction) -> tuple[Tensor, KeyValues]:
         """The few-step sampler: estimate x_0, go back to the next timestep with fresh noise, again (paper section
-        4). Also returns the last step's keys and values. Gradients, where they are on, pass through the last step alone.
+        4). Also returns the last step's keys and values. Gradients, where they are on, pass through that step alone.
         """
         settings, grad, last = self.config.sampler, torch.is_grad_enabled(), len(self.config.sampler.timesteps) - 1
         batch, frames, _, h, w = direction.canvas.shape

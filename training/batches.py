@@ -117,7 +117,8 @@ class Feed:
     def __init__(self, source: Source, settings: DataSettings, group: Group) -> None:
         if settings.batch % (settings.accumulate * group.size):
             raise UserError(
-                f"A batch of {settings.batch} cannot be shared by {group.size} processes in {settings.accumulate} parts.",
+                f"A batch of {settings.batch} cannot be shared by {group.size} processes in {settings.accumulate} "
+                "parts.",
                 next="Change data.batch or data.accumulate in the recipe.",
             )
         self._source, self._parts, self._device = source, settings.accumulate, group.device

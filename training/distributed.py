@@ -27,6 +27,7 @@ import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
 from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -174,8 +175,8 @@ class Checkpoints:
                 dcp.save(state, storage_writer=HuggingFaceStorageWriter(str(beside), save_distributed=True))
             if self.group.rank == 0:
                 self._finish(step, beside, done)
-        except Exception as fault:  # the writer wraps whatever its threads met
-            error = str(fault.__cause__ or fault).strip().splitlines()[-1]
+        except (Exception, CheckpointException) as fault:
+            error = _reason(fault)
         if self.group.agreed(bool(error)):
             if self.group.rank == 0:
                 shutil.rmtree(beside, ignore_errors=True)
@@ -241,6 +242,14 @@ def _load(state: dict[str, Tensor], path: Path) -> None:
     try:
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # "assuming a single process"
             dcp.load(state, storage_reader=HuggingFaceStorageReader(str(path)))
-    except Exception as fault:  # the reader wraps whatever its threads met
-        error = str(fault.__cause__ or fault).strip().splitlines()[-1]
-        raise UserError(f"The checkpoint {path} cannot be read: {error}.", next="Choose another --run.") from fault
+    except (Exception, CheckpointException) as fault:
+        raise UserError(
+            f"The checkpoint {path} cannot be read: {_reason(fault)}.", next="Choose another --run."
+        ) from fault
+
+
+def _reason(fault: BaseException) -> str:
+    """One line of what went wrong first; the library wraps what each process met, and that is no `Exception`."""
+    if isinstance(fault, CheckpointException):
+        fault = next(iter(fault.failures.values()))[0]
+    return (str(fault).strip() or type(fault).__name__).splitlines()[-1]

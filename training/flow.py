@@ -129,7 +129,13 @@ def velocity(generator: Generator, config: ModelConfig, x: Tensor, t: Tensor, to
 
 
 def flow_loss(
-    generator: Generator, config: ModelConfig, clean: Tensor, told: Told, t: Tensor, noise: Tensor, weights: Tensor | float
+    generator: Generator,
+    config: ModelConfig,
+    clean: Tensor,
+    told: Told,
+    t: Tensor,
+    noise: Tensor,
+    weights: Tensor | float,
 ) -> Tensor:
     """Mean weighted squared error of the velocity (paper section 3). clean, noise: [B, F, C, h, w]; t: [B]."""
     x = sampler.between(clean, noise, broadcast(t))

@@ -6,6 +6,7 @@ Owns the guidance formula and the many-step sampler. Never trains and holds no s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -79,10 +80,10 @@ def sample(
     shift: float,
     noise: Tensor,
 ) -> Tensor:
-    """Clean latents 1 .. F, [B, F, C, h, w], of whole clips: Euler's method from `noise` over `steps` shifted levels."""
+    """Clean latents 1 .. F of whole clips, [B, F, C, h, w]: Euler's method from `noise` over `steps` shifted levels."""
     x = noise
     levels = shifted(torch.linspace(1.0, 0.0, steps + 1), shift).tolist()
-    for level, following in zip(levels, levels[1:], strict=False):
+    for level, following in pairwise(levels):
         t = torch.full((x.shape[0],), level, device=x.device)
         x = x + (following - level) * guided_velocity(generator, config, x, t, told, silence, settings)
     return x

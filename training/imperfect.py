@@ -1,8 +1,8 @@
 """Control as it really arrives: shaky, late, jumping, ending early, wrong about what is hidden. And sometimes silent.
 
-Owns one function a fault, on `Tracks` whose row 0 is the picture. What the clip shows stays the truth, so a model learns
-to make sense of faulty tracks, not to follow them (the paper leaves this open, section 9). Pure functions of a given
-random generator, any thread.
+Owns one function a fault, on `Tracks` whose row 0 is the picture. What the clip shows stays the truth, so a model
+learns to make sense of faulty tracks, not to follow them (the paper leaves this open, section 9). Pure functions of a
+given random generator, any thread.
 
 Row 0 is never touched: where a point lies in the picture is known exactly, however the hand shakes afterwards.
 """

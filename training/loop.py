@@ -51,19 +51,22 @@ class Descent:
         self.optimiser.zero_grad(set_to_none=True)
         total, bad = torch.zeros((), device=self.group.device), []
         for batch in batches:
-            with torch.autocast(self.group.device.type, torch.bfloat16, enabled=self.settings.bf16):
+            # Without its cache: a weight first cast under no_grad would be found again without its gradient.
+            with torch.autocast(
+                self.group.device.type, torch.bfloat16, enabled=self.settings.bf16, cache_enabled=False
+            ):
                 value = loss(batch) / len(batches)
             value.backward()
             total += value.detach()
             if not torch.isfinite(value):
                 bad += batch["seed"].tolist()
         norm = whole(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip))
-        bad = self.group.gathered(bad)
-        if bad or not torch.isfinite(norm):  # the norm is of the whole gradient, the same in every process
+        mean = self.group.mean(total)
+        if not (torch.isfinite(norm) and torch.isfinite(mean)):  # both the same in every process
             self.optimiser.zero_grad(set_to_none=True)
-            raise NotFinite(bad or self.group.gathered(_seeds(batches)))
+            raise NotFinite(self.group.gathered(bad) or self.group.gathered(_seeds(batches)))
         self.optimiser.step()
-        return float(self.group.mean(total))
+        return float(mean)
 
 
 def _seeds(batches: Sequence[Batch]) -> list[int]:
@@ -96,6 +99,8 @@ def run_steps(
     group, folder = checkpoints.group, checkpoints.folder
     folder.mkdir(parents=True, exist_ok=True)
     first = step = checkpoints.resume()
+    if evaluate and step == 0:
+        log(folder, group, step=step, **evaluate(step))  # what all later figures are held against
     end_s, saved_s = time.monotonic() + 60.0 * minutes, time.monotonic()
     while step < steps and not group.agreed(time.monotonic() >= end_s):
         started = time.monotonic()

@@ -204,9 +204,7 @@ def train(
     def match(step: int, n: int) -> float:
         def loss(batch: Batch) -> Tensor:
             data, seeds = base.directed(batch), batch["seed"].tolist()
-            return generator_loss(
-                student, teacher, critic, config, data, quiet, recipe, drawn_steps(config, n), seeds
-            )
+            return generator_loss(student, teacher, critic, config, data, quiet, recipe, drawn_steps(config, n), seeds)
 
         return descents[0].update(step, loss, feed(n))
 
@@ -223,9 +221,9 @@ def train(
     def evaluate(step: int) -> dict[str, Any]:
         return {
             kind: evaluate_streamed(
-                average, base.autoencoder, base.affinity, config, [to(batch, group.device) for batch in batches]
+                average, base.autoencoder, base.affinity, config, [to(batch, group.device) for batch in clips]
             )
-            for kind, batches in held.items()
+            for kind, clips in held.items()
         }
 
     return run_steps(

@@ -90,7 +90,9 @@ class Base:
         return base
 
     def directed(self, batch: Batch) -> Directed:
-        return Directed(self.autoencoder, self.affinity, self.config, batch)
+        device = next(self.autoencoder.parameters()).device.type
+        with torch.autocast(device, enabled=False):  # positions need float32, whatever the generator computes in
+            return Directed(self.autoencoder, self.affinity, self.config, batch)
 
 
 def left_out(told: Told, quiet: Tensor, settings: TeacherSettings, chances: Chances) -> Told:
@@ -118,18 +120,18 @@ def evaluate(
 ) -> dict[str, Any]:
     """Mean PSNR in dB of held-out clips sampled whole, with joint guidance and without, by kind of control."""
     found: dict[str, Any] = {}
-    for kind, batches in held.items():
+    for kind, clips in held.items():
         for name, guidance in (("plain", None), ("guided", recipe.guidance)):
             scores = []
-            for i, batch in enumerate(batches):
+            for i, batch in enumerate(clips):
                 data = base.directed(batch)
                 clean = data.latents[:, 1:]
                 made = sample(
                     generator, base.config, Told.of(data), quiet, guidance, steps=recipe.teacher.sample_steps,
                     shift=recipe.teacher.shift, noise=Chances([i]).normal(clean),
                 )  # fmt: skip
-                decoded = base.autoencoder.decoder(torch.cat([data.latents[:, :1], made], dim=1))[0][:, 1:].flatten(1, 2)
-                scores.append(psnr(decoded, batch["video"][:, 1:]))
+                decoded = base.autoencoder.decoder(torch.cat([data.latents[:, :1], made], dim=1))[0]
+                scores.append(psnr(decoded[:, 1:].flatten(1, 2), batch["video"][:, 1:]))
             found[f"{kind}_{name}_db"] = round(float(np.mean(scores)), 3)
     return found
 
@@ -167,8 +169,8 @@ def train(
     held = {}
     if settings.held_clips:
         held = {
-            kind: [to(batch, group.device) for batch in batches]
-            for kind, batches in held_out_batches(base.config, settings.held_clips).items()
+            kind: [to(batch, group.device) for batch in clips]
+            for kind, clips in held_out_batches(base.config, settings.held_clips).items()
         }
     return run_steps(
         update, checkpoints, steps=recipe.optimiser.steps, minutes=minutes,

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -50,7 +51,7 @@ def at_rate(path: Path, fps: float) -> Iterator[np.ndarray]:
     """Frames uint8 [H, W, 3] at `fps`: for each moment the last frame that was shown by then."""
     try:
         with av.open(str(path)) as container:
-            due, last = 0, None
+            due, time, last = 0, 0.0, None
             for frame in container.decode(video=0):
                 picture = shrunk(frame.to_ndarray(format="rgb24"))
                 time = frame.time if frame.time is not None else due / fps
@@ -58,7 +59,7 @@ def at_rate(path: Path, fps: float) -> Iterator[np.ndarray]:
                     yield last
                     due += 1
                 last = picture
-            if last is not None:
+            if last is not None and due / fps <= time + 1e-6:
                 yield last
     except (av.FFmpegError, OSError) as error:
         raise UserError(f"The video {path} cannot be read ({error}).", next="Leave it out, or convert it.") from error
@@ -80,7 +81,7 @@ def follow(frames: np.ndarray) -> Tracks:
     at = (grid(width, height).astype(np.float32) * size - 0.5)[:, None]  # OpenCV's pixels have their centre at 0
     alive = np.ones(len(at), np.bool_)
     rows, seen = [at[:, 0].copy()], [alive.copy()]
-    for before, now in zip(grey, grey[1:], strict=False):
+    for before, now in pairwise(grey):
         moved, found, _ = cv2.calcOpticalFlowPyrLK(before, now, at, None, winSize=(WINDOW, WINDOW), maxLevel=LEVELS)
         back, again, _ = cv2.calcOpticalFlowPyrLK(now, before, moved, None, winSize=(WINDOW, WINDOW), maxLevel=LEVELS)
         alive &= (found[:, 0] > 0) & (again[:, 0] > 0) & (np.linalg.norm((back - at)[:, 0], axis=1) < DOUBT)

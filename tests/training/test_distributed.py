@@ -1,5 +1,6 @@
 """Checkpoints survive whatever interrupts them, and two processes train as one does."""
 
+import json
 import multiprocessing
 import os
 import resource
@@ -134,15 +135,14 @@ def test_parts_of_a_batch_add_up_to_the_whole(tmp_path):
     found = []
     for parts in ([x], [x[:2], x[2:]]):
         net, descent, _ = made(tmp_path)
-        loss = descent.update(0, lambda b, net=net: net(b["x"]).square().mean(), [{"x": p, "seed": x[:1]} for p in parts])
+        batches = [{"x": part, "seed": torch.tensor([n])} for n, part in enumerate(parts)]
+        loss = descent.update(0, lambda batch, net=net: net(batch["x"]).square().mean(), batches)
         found.append((net.weight.detach(), loss))
     torch.testing.assert_close(found[0][0], found[1][0], atol=1e-6, rtol=0)
     assert found[0][1] == pytest.approx(found[1][1])
 
 
 def losses(run: Path) -> list[float]:
-    import json
-
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     return [line[key] for line in lines for key in ("loss", "matching", "critic") if key in line]
 
@@ -153,7 +153,8 @@ def test_two_processes_train_as_one(tmp_path):
     train_teacher(tmp_path, tmp_path / "teacher1", steps=3)
     train_student(tmp_path, tmp_path / "teacher1", tmp_path / "student1", steps=1)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    subprocess.run([*command, "tests.training.two_processes", str(tmp_path)], check=True, capture_output=True, text=True)
+    done = subprocess.run([*command, "tests.training.two_processes", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
     for name, parts in (("teacher", ("model", "ema")), ("student", ("model", "ema", "critic"))):
         one, two = tmp_path / f"{name}1", tmp_path / f"{name}2"
         assert len(list(newest(two).glob("*.safetensors"))) == 2

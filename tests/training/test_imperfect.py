@@ -50,7 +50,8 @@ def test_the_pictures_row_and_the_points_stay(fault, seed):
 @pytest.mark.parametrize("fault", [*FAULTS, imperfect], ids=lambda fault: fault.__name__)
 @pytest.mark.parametrize(("frames", "points"), [(1, 3), (5, 0), (2, 1)])
 def test_short_and_empty_sets_survive(fault, frames, points):
-    given = Tracks(np.full((frames, points, 2), 0.5, np.float32), np.ones((frames, points), np.bool_), np.arange(points))
+    visible = np.ones((frames, points), np.bool_)
+    given = Tracks(np.full((frames, points, 2), 0.5, np.float32), visible, np.arange(points))
     for seed in range(5):
         assert len(fault(given, np.random.default_rng(seed))) == frames
 

@@ -1,9 +1,11 @@
 """Self Forcing: the smoke recipe, the student's roll-outs through the real cache, and where gradients go."""
 
 import json
-from dataclasses import replace
+import sys
+from dataclasses import asdict, replace
 
 import pytest
+import tomli_w
 import torch
 
 from inference.cache import SinkWindowCache
@@ -13,8 +15,9 @@ from inference.rollout import Rollout
 from tests.tiny import random_weights, tiny_config
 from tests.training.smoke import ALONE, package, self_forcing_recipe, train_student, train_teacher, weights
 from tests.training.world_pictures import tiny_library
-from training import self_forcing
+from training import export, self_forcing
 from training.batches import Sampled, WorldBatches
+from training.loop import Descent
 from training.self_forcing import critic_loss, drawn_steps, generator_loss, matching_loss, rolled_out
 from training.teacher import Base
 
@@ -135,3 +138,35 @@ def test_a_student_of_another_shape_and_clips_of_broken_chunks_are_refused(tmp_p
         self_forcing.first_student(base, tmp_path)
     with pytest.raises(UserError, match="no checkpoint"):
         train_student(tmp_path, tmp_path / "nobody", tmp_path / "run")
+
+
+def test_bf16_rolls_out_and_reaches_every_weight(base):
+    """The cache is filled without gradients by the same weights that are then differentiated."""
+    recipe, data = self_forcing_recipe(), directed(base)
+    teacher, critic = (random_weights(Generator(base.config), seed) for seed in (5, 6))
+    settings = replace(recipe.generator, learning_rate=0.0, floor=0.0, bf16=True)
+    loss = Descent(base.generator, settings, ALONE).update(
+        0,
+        lambda batch: generator_loss(
+            base.generator, teacher, critic, base.config, data, torch.zeros(1, 8, 384), recipe, 2, SEEDS
+        ),
+        [{"seed": torch.tensor(SEEDS)}],
+    )
+    assert loss > 0
+    silent = [n for n, p in base.generator.named_parameters() if p.grad is None or not p.grad.any()]
+    assert silent == []
+    assert {p.dtype for p in base.generator.parameters()} == {torch.float32}
+
+
+def test_a_run_becomes_a_package(tmp_path, monkeypatch):
+    taught, run = tmp_path / "teacher", tmp_path / "student"
+    train_teacher(tmp_path, taught, steps=1)
+    train_student(tmp_path, taught, run, steps=1)
+    model = {key: value for key, value in asdict(tiny_config()).items() if key not in ("autoencoder", "affinity")}
+    (tmp_path / "recipe.toml").write_text(tomli_w.dumps({"model": model}), encoding="utf-8")
+    arguments = {"recipe": "recipe.toml", "autoencoder": "tiny", "affinity": "tiny", "run": "student", "package": "new"}
+    words = [word for key, name in arguments.items() for word in (f"--{key}", str(tmp_path / name))]
+    monkeypatch.setattr(sys, "argv", ["export", *words])
+    export.main()
+    made = Base.load(tmp_path / "new", torch.device("cpu"))
+    torch.testing.assert_close(made.generator.state_dict(), weights(run, "ema"), atol=1e-2, rtol=1e-2)  # bf16

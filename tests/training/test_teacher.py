@@ -90,13 +90,14 @@ def test_it_learns_whole_clips(tmp_path):
 
 def test_matrix_products_can_be_bf16_while_weights_stay_in_float32(tmp_path):
     base = Base.load(package(tmp_path), torch.device("cpu"))
-    settings, scale = teacher_recipe().teacher, channel_weights(base.autoencoder)
+    drops, scale = teacher_recipe().teacher, channel_weights(base.autoencoder)
     quiet, batch = silence(base.config, torch.device("cpu")), batches()[0]
     found = []
     for bf16 in (False, True):
-        descent = Descent(base.generator, replace(teacher_recipe().optimiser, learning_rate=0, floor=0, bf16=bf16), ALONE)
+        settings = replace(teacher_recipe().optimiser, learning_rate=0, floor=0, bf16=bf16)
+        descent = Descent(base.generator, settings, ALONE)
         found.append(descent.update(
-            5, lambda each: teacher_loss(base.generator, base, each, quiet, scale, settings), [batch]
+            5, lambda each: teacher_loss(base.generator, base, each, quiet, scale, drops), [batch]
         ))  # fmt: skip
     assert found[1] == pytest.approx(found[0], rel=0.05)
     assert found[1] != found[0]
