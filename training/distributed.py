@@ -154,11 +154,12 @@ class Checkpoints:
         self.recipe = json.loads(json.dumps(recipe))  # tuples become lists, as they will be read
 
     def _state(self) -> dict[str, Tensor]:
-        state = {}
+        state: dict[str, Tensor] = {}
         for name, part in self.parts.items():
-            state |= {f"{name}.{key}": value for key, value in get_model_state_dict(part).items()}
+            weights = get_model_state_dict(part).items()
+            state |= {f"{name}.{key}": value for key, value in weights if isinstance(value, Tensor)}
         for name, (module, optimiser) in self.optimisers.items():
-            flat = get_optimizer_state_dict(module, optimiser, options=_FLAT)
+            flat: dict[str, Any] = get_optimizer_state_dict(module, optimiser, options=_FLAT)
             state |= {f"{name}.{key}": value for key, value in flat.items() if isinstance(value, Tensor)}
         return state
 
@@ -218,7 +219,7 @@ class Checkpoints:
         state = self._state()
         _load(state, path)
         for name, (module, optimiser) in self.optimisers.items():
-            flat = get_optimizer_state_dict(module, optimiser, options=_FLAT)
+            flat: dict[str, Any] = get_optimizer_state_dict(module, optimiser, options=_FLAT)
             flat |= {key.removeprefix(f"{name}."): v for key, v in state.items() if key.startswith(f"{name}.")}
             set_optimizer_state_dict(module, optimiser, flat, options=_FLAT)
         return int(about["step"])

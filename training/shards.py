@@ -103,7 +103,7 @@ def read_clip(parts: dict[str, Any], frames: int) -> RealClip | None:
 def decoded(file: io.BytesIO | str, most: int) -> np.ndarray:
     """At most the first `most` frames of a video, uint8 [T, H, W, 3]."""
     found = []
-    with av.open(file) as container:
+    with av.open(file, "r") as container:
         for frame in container.decode(video=0):
             found.append(frame.to_ndarray(format="rgb24"))
             if len(found) == most:
@@ -117,7 +117,7 @@ def fitted(clip: RealClip, sizes: tuple[tuple[int, int], ...]) -> RealClip:
     size = best_bucket(picture, sizes)
     left, top, right, bottom = picture.crop_box(size)
     frames = np.stack([Picture(frame).crop(size) for frame in clip.frames])
-    xy = (clip.tracks.xy - np.float32([left, top])) / np.float32([right - left, bottom - top])
+    xy = (clip.tracks.xy - np.array([left, top])) / np.array([right - left, bottom - top])
     inside = ((xy >= 0) & (xy < 1)).all(axis=2)
     tracks = Tracks(np.ascontiguousarray(xy, np.float32), clip.tracks.visible & inside, clip.tracks.ids)
     return RealClip(frames, tracks, clip.caption, clip.fps)

@@ -51,10 +51,12 @@ def at_rate(path: Path, fps: float) -> Iterator[np.ndarray]:
     """Frames uint8 [H, W, 3] at `fps`: for each moment the last frame that was shown by then."""
     try:
         with av.open(str(path)) as container:
-            due, time, last = 0, 0.0, None
+            due, time, first, last = 0, 0.0, None, None
             for frame in container.decode(video=0):
                 picture = shrunk(frame.to_ndarray(format="rgb24"))
-                time = frame.time if frame.time is not None else due / fps
+                moment = frame.time if frame.time is not None else due / fps
+                first = moment if first is None else first  # encoders may begin later than at 0
+                time = moment - first
                 while last is not None and due / fps < time - 1e-6:
                     yield last
                     due += 1
@@ -76,21 +78,28 @@ def shrunk(picture: np.ndarray) -> np.ndarray:
 def follow(frames: np.ndarray) -> Tracks:
     """Tracks of the world's grid of points through frames uint8 [T, H, W, 3]; a lost point stays where it was lost."""
     height, width = frames.shape[1:3]
-    size = np.float32([width, height])
+    size = np.array([width, height], np.float32)
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
     at = (grid(width, height).astype(np.float32) * size - 0.5)[:, None]  # OpenCV's pixels have their centre at 0
     alive = np.ones(len(at), np.bool_)
     rows, seen = [at[:, 0].copy()], [alive.copy()]
     for before, now in pairwise(grey):
-        moved, found, _ = cv2.calcOpticalFlowPyrLK(before, now, at, None, winSize=(WINDOW, WINDOW), maxLevel=LEVELS)
-        back, again, _ = cv2.calcOpticalFlowPyrLK(now, before, moved, None, winSize=(WINDOW, WINDOW), maxLevel=LEVELS)
-        alive &= (found[:, 0] > 0) & (again[:, 0] > 0) & (np.linalg.norm((back - at)[:, 0], axis=1) < DOUBT)
+        moved, found = _flow(before, now, at)
+        back, again = _flow(now, before, moved)
+        alive &= found & again & (np.linalg.norm((back - at)[:, 0], axis=1) < DOUBT)
         alive &= ((moved[:, 0] >= -0.5) & (moved[:, 0] < size - 0.5)).all(axis=1)
         at = np.where(alive[:, None, None], moved, at)
         rows.append(at[:, 0].copy())
         seen.append(alive.copy())
     xy = (np.stack(rows) + 0.5) / size
     return Tracks(np.ascontiguousarray(xy, np.float32), np.stack(seen), np.arange(len(alive), dtype=np.int64))
+
+
+def _flow(before: np.ndarray, now: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where points [N, 1, 2] go, and bool [N], whether they were found."""
+    there = np.empty_like(at)  # filled by OpenCV
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(before, now, at, there, winSize=(WINDOW, WINDOW), maxLevel=LEVELS)
+    return np.asarray(moved), np.asarray(found)[:, 0] > 0
 
 
 def main() -> None:
