@@ -10,7 +10,7 @@ picture there is little left to compare. The carried picture stays an input.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -46,53 +46,39 @@ class Told:
 
     def without_tracks(self, where: Tensor | None = None) -> Told:
         """No track says anything: what `inference.generator.direct` makes of an empty set, for all latents."""
-        direction = self.direction
-        carried = None if direction.carried is None else self.picture.expand_as(direction.carried)
-        confidence = None if direction.confidence is None else torch.ones_like(direction.confidence)
-        support = None if direction.support is None else torch.zeros_like(direction.support)
-        if support is not None:
-            support[:, :1] = 1.0  # the picture itself is certain, with tracks or without
-        return replace(
-            self, direction=_mixed(where, Direction(torch.zeros_like(direction.canvas), carried, confidence, support),
-            direction),
-        )  # fmt: skip
+        silent = _of_parts(torch.zeros_like, self.direction)
+        if silent.support is not None:
+            certain = torch.ones_like(silent.support)
+            silent.support[:, :1] = 1.0  # the picture itself is, with tracks or without
+            unmoved = self.picture.expand(-1, certain.shape[1], -1, -1, -1)
+            silent = replace(silent, carried=unmoved, confidence=certain)
+        return replace(self, direction=_mixed(where, silent, self.direction))
 
     def without_picture(self, where: Tensor | None = None) -> Told:
         """No picture and nothing carried from it; identities stay."""
-        direction = self.direction
-        blank = Direction(
-            direction.canvas,
-            *(None if x is None else torch.zeros_like(x)
-              for x in (direction.carried, direction.confidence, direction.support)),
-        )  # fmt: skip
+        blank = replace(_of_parts(torch.zeros_like, self.direction), canvas=self.direction.canvas)
         picture = _chosen(where, torch.zeros_like(self.picture), self.picture)
-        return replace(self, picture=picture, direction=_mixed(where, blank, direction))
+        return replace(self, picture=picture, direction=_mixed(where, blank, self.direction))
 
 
 def joined(first: Direction, second: Direction) -> Direction:
     """One direction behind the other in time."""
-
-    def both(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-        return None if a is None or b is None else torch.cat([a, b], dim=1)
-
-    return Direction(
-        torch.cat([first.canvas, second.canvas], dim=1),
-        both(first.carried, second.carried),
-        both(first.confidence, second.confidence),
-        both(first.support, second.support),
-    )
+    return _of_parts(lambda a, b: torch.cat([a, b], dim=1), first, second)
 
 
 def _mixed(where: Tensor | None, new: Direction, old: Direction) -> Direction:
-    def chosen(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-        return None if a is None or b is None else _chosen(where, a, b)
+    return _of_parts(lambda a, b: _chosen(where, a, b), new, old)
 
-    return Direction(
-        _chosen(where, new.canvas, old.canvas),
-        chosen(new.carried, old.carried),
-        chosen(new.confidence, old.confidence),
-        chosen(new.support, old.support),
-    )
+
+def _of_parts(make: Callable[..., Tensor], *directions: Direction) -> Direction:
+    """A direction whose canvas is made of the canvases, and so on; what a model does not take stays None."""
+
+    def part(name: str) -> Tensor | None:
+        parts = [getattr(direction, name) for direction in directions]
+        return None if any(x is None for x in parts) else make(*parts)
+
+    canvas = make(*(direction.canvas for direction in directions))
+    return Direction(canvas, part("carried"), part("confidence"), part("support"))
 
 
 def _chosen(where: Tensor | None, new: Tensor, old: Tensor) -> Tensor:

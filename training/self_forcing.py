@@ -42,7 +42,7 @@ from training.flow import Chances, Told, broadcast, flow_loss, velocity
 from training.guidance import GuidanceSettings, guided_velocity
 from training.loop import Batch, Descent, follow, run_steps
 from training.recipe import DataSettings, OptimiserSettings, load_recipe
-from training.shards import batches
+from training.shards import source_of
 from training.teacher import Base
 from training.world import Library, load_library
 
@@ -191,7 +191,7 @@ def train(
             next="Change data.frames in the recipe.",
         )
     sampled = Sampled(config, later=0, imperfect=settings.imperfect, mask=settings.mask)
-    feed = Feed(batches(sampled, library, recipe.data, group), recipe.data, group)
+    feed = Feed(source_of(sampled, library, recipe.data, group), recipe.data, group)
     quiet, weights = silence(config, group.device), channel_weights(base.autoencoder)
 
     def criticise(step: int, n: int) -> float:

@@ -49,7 +49,7 @@ class RealClip:
     fps: float
 
 
-def batches(sampled: Sampled, library: Callable[[str], Library], settings: DataSettings, group: Group) -> Source:
+def source_of(sampled: Sampled, library: Callable[[str], Library], settings: DataSettings, group: Group) -> Source:
     """The recipe's source of batches: its shards, or the made world where it names none."""
     if settings.shards:
         return ShardBatches(sampled, settings, group)

@@ -40,7 +40,7 @@ from training.flow import Chances, Told, flow_loss
 from training.guidance import GuidanceSettings, sample
 from training.loop import Batch, Descent, follow, run_steps
 from training.recipe import DataSettings, OptimiserSettings, load_recipe
-from training.shards import batches
+from training.shards import source_of
 from training.world import Library, load_library
 
 
@@ -156,7 +156,7 @@ def train(
         {"trainer": "teacher", "model": asdict(base.config)} | asdict(recipe),
     )  # fmt: skip
     sampled = Sampled(base.config, later=settings.later, imperfect=settings.imperfect, mask=settings.mask)
-    feed = Feed(batches(sampled, library, recipe.data, group), recipe.data, group)
+    feed = Feed(source_of(sampled, library, recipe.data, group), recipe.data, group)
     quiet, weights = silence(base.config, group.device), channel_weights(base.autoencoder)
 
     def update(step: int) -> dict[str, float]:

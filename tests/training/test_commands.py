@@ -28,7 +28,7 @@ def test_a_recipe_with_an_unknown_key_is_said(tmp_path, monkeypatch):
 
 
 def test_a_student_without_a_teacher_is_said(tmp_path, monkeypatch):
-    with pytest.raises(SystemExit, match="no checkpoint in .*nobody"):
+    with pytest.raises(SystemExit, match=r"no checkpoint in .*nobody"):
         call(
             self_forcing, monkeypatch, recipe=RECIPES / "self_forcing.toml", start=package(tmp_path),
             teacher=tmp_path / "nobody", run=tmp_path / "run",

@@ -20,7 +20,7 @@ from tests.training.world_pictures import drawn_place, tiny_library
 from training import track_videos
 from training.batches import Feed, Sampled, silence
 from training.causal import channel_weights
-from training.shards import RealClip, ShardBatches, batches, drawn_control, fitted, read_clip, write_shards
+from training.shards import RealClip, ShardBatches, drawn_control, fitted, read_clip, source_of, write_shards
 from training.teacher import Base, teacher_loss
 from training.track_videos import at_rate, clips_of, follow
 
@@ -151,7 +151,7 @@ def test_batches_come_for_ever_the_same_again_and_another_after_a_resume(tmp_pat
 
 def test_a_teacher_trains_on_shards(tmp_path):
     data = settings(written(tmp_path / "shards"))
-    feed = Feed(batches(sampled(), tiny_library, data, ALONE), data, ALONE)
+    feed = Feed(source_of(sampled(), tiny_library, data, ALONE), data, ALONE)
     base = Base.load(package(tmp_path), torch.device("cpu"))
     loss = teacher_loss(
         base.generator, base, feed(0)[0], silence(base.config, torch.device("cpu")),
