@@ -164,10 +164,13 @@ class Checkpoints:
         return state
 
     def save(self, step: int) -> None:
-        """Raises UserError where it cannot be written; the last good checkpoint is intact then, as after a kill."""
+        """Raises UserError where it cannot be written; the last good checkpoint is intact then, as after a kill. A step
+        that is already saved is not saved again.
+        """
         done, beside = self.folder / f"{PREFIX}{step:08d}", self.folder / "unfinished"
-        error = ""
-        state = self._state()
+        if self.group.agreed(done.exists()):
+            return  # nothing may stand between a good checkpoint and its name
+        error, state = "", self._state()
         if self.group.rank == 0:
             shutil.rmtree(beside, ignore_errors=True)  # of a killed session
         self.group.wait()
@@ -194,8 +197,6 @@ class Checkpoints:
         for path in beside.iterdir():  # on the disk before the name says so
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-        if done.exists():
-            shutil.rmtree(done)
         beside.rename(done)
         for older in self.folder.glob(f"{PREFIX}*"):
             if older != done:

@@ -46,6 +46,16 @@ def test_processes_and_parts_share_one_batch_and_steps_never_repeat_a_clip():
     assert not set(alone["seed"].tolist()) & set(batches()[2]["seed"].tolist())
 
 
+def test_a_worker_process_makes_the_same_batches():
+    found = []
+    for workers in (0, 1):
+        data = replace(teacher_recipe().data, workers=workers)
+        source = WorldBatches(Sampled(tiny_config(), later=0, imperfect=0.5, mask=0.5), tiny_library, data, ALONE)
+        feed = Feed(source, data, ALONE)
+        found.append([feed(step)[0] for step in (4, 5)])
+    torch.testing.assert_close(found[0], found[1])
+
+
 def test_a_batch_that_cannot_be_shared_is_said_so():
     data = replace(teacher_recipe().data, batch=3)
     with pytest.raises(UserError, match="batch of 3 cannot be shared by 2"):
