@@ -6,6 +6,8 @@ training its `evaluate` and cache: batched, and differentiable when gradients ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -21,15 +23,22 @@ TIMESTEP_SCALE = 1000.0  # the transformer's t for pure noise
 class Rollout:
     """A batch of streams of one size under one text each.
 
-    `seed` seeds the noise. Under `torch.no_grad` or `inference_mode` the cache is written in place; with gradients on,
-    each commit makes a new one and cuts the graph there (paper section 4: cached keys and values are detached).
+    `seed` seeds the noise, of the whole batch or, as a list, of each stream. Under `torch.no_grad` or `inference_mode`
+    the cache is written in place; with gradients on, each commit makes a new one and cuts the graph there (paper
+    section 4: cached keys and values are detached), and of a chunk's evaluations the sampler's last one alone is
+    differentiated.
     """
 
     def __init__(
-        self, generator: Generator, config: ModelConfig, text: KeyValues, cache: SinkWindowCache, seed: int
+        self,
+        generator: Generator,
+        config: ModelConfig,
+        text: KeyValues,
+        cache: SinkWindowCache,
+        seed: int | Sequence[int],
     ) -> None:
         self.generator, self.config, self.text, self.cache = generator, config, text, cache
-        self._noise = torch.Generator().manual_seed(seed)
+        self._noise = [torch.Generator().manual_seed(each) for each in ([seed] if isinstance(seed, int) else seed)]
 
     def write_picture(self, latent: Tensor, direction: Direction) -> None:
         """Latent 0, [B, 1, C, h, w], becomes the sink's first, seeing nothing but itself. Called again, it replaces
@@ -46,22 +55,26 @@ class Rollout:
         latents' own pass sees it (paper section 4), or, a pass cheaper, as the last step saw it.
         """
         latents, seen = self.denoise(direction)
-        self.commit(self.evaluate(latents, 0.0, direction)[1] if self.config.sampler.clean_pass else seen)
+        if self.config.sampler.clean_pass:
+            with torch.no_grad():
+                seen = self.evaluate(latents, 0.0, direction)[1]
+        self.commit(seen)
         return latents
 
     def denoise(self, direction: Direction) -> tuple[Tensor, KeyValues]:
         """The few-step sampler: estimate x_0, go back to the next timestep with fresh noise, again (paper section
-        4). Also returns the last step's keys and values.
+        4). Also returns the last step's keys and values. Gradients, where they are on, pass through that step alone.
         """
-        settings = self.config.sampler
+        settings, grad, last = self.config.sampler, torch.is_grad_enabled(), len(self.config.sampler.timesteps) - 1
         batch, frames, _, h, w = direction.canvas.shape
         shape = (batch, frames // FRAMES, self.config.autoencoder.channels, h, w)
         clean, seen = torch.zeros(shape), KeyValues((), ())
         for step, t in enumerate(settings.timesteps):
-            begin = sampler.start(settings, direction, sampler.fresh_noise(shape, self._noise, direction.canvas))
+            begin = sampler.start(settings, direction, self._fresh_noise(shape, direction.canvas))
             x = begin if step == 0 else sampler.between(clean, begin, t)
-            output, seen = self.evaluate(x, t, direction)
-            clean = sampler.clean_from(settings, output, x, t, direction)
+            with torch.set_grad_enabled(grad and step == last):
+                output, seen = self.evaluate(x, t, direction)
+                clean = sampler.clean_from(settings, output, x, t, direction)
         return clean, seen
 
     def evaluate(
@@ -80,3 +93,7 @@ class Rollout:
             self.cache = self.cache.committed(new.detach())
         else:
             self.cache.commit(new)
+
+    def _fresh_noise(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        share = (shape[0] // len(self._noise), *shape[1:])
+        return torch.cat([sampler.fresh_noise(share, each, like) for each in self._noise])

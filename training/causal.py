@@ -18,6 +18,7 @@ import copy
 import math
 import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,16 @@ def causal_loss(
     return torch.stack(losses).mean()
 
 
+def drawn_layout(config: ModelConfig, layouts: list[list[int]], step: int) -> ModelConfig:
+    """The same under one of the layouts (sink, window), the same one for a step in every session (paper section 4: one
+    init then serves all layouts); as it is where none are given.
+    """
+    if not layouts:
+        return config
+    sink, window = layouts[int(np.random.default_rng([step, 23]).integers(len(layouts)))]
+    return replace(config, cache=replace(config.cache, sink=sink, window=window))
+
+
 def drawn_times(batch: int, config: ModelConfig, exact: float) -> Tensor:
     """Noise levels [B]: the sampler's own ones for the share `exact`, otherwise uniform."""
     own = torch.tensor(config.sampler.timesteps)[torch.randint(len(config.sampler.timesteps), (batch,))]
@@ -265,8 +276,9 @@ def train(
             started = time.monotonic()
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, recipe["optimiser"])
+            layout = drawn_layout(config, data.get("layouts", []), step)
             loss = causal_loss(
-                generator, config, Directed(autoencoder, affinity, config, samples), weights, recipe["loss"]
+                generator, layout, Directed(autoencoder, affinity, config, samples), weights, recipe["loss"]
             )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()

@@ -22,6 +22,7 @@ from inference.package import AFFINITY, AUTOENCODER, DESCRIPTION, GENERATOR, sav
 from training.affinity import load_affinity
 from training.autoencoder import load_autoencoder
 from training.checkpoint import CHECKPOINT
+from training.distributed import load_part
 
 
 def main() -> None:
@@ -34,7 +35,10 @@ def main() -> None:
     parts = {"autoencoder": asdict(autoencoder.config), "affinity": asdict(affinity.config)}
     config = parse(ModelConfig, recipe["model"] | parts, "model")
     generator = Generator(config)
-    generator.load_state_dict(torch.load(arguments.run / CHECKPOINT, weights_only=True)["ema"])
+    if (arguments.run / CHECKPOINT).exists():
+        generator.load_state_dict(torch.load(arguments.run / CHECKPOINT, weights_only=True)["ema"])
+    else:  # of training.self_forcing
+        load_part(arguments.run, "ema", generator)
     package: Path = arguments.package
     package.mkdir(parents=True, exist_ok=True)
     save_weights(autoencoder, package / AUTOENCODER)

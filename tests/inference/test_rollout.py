@@ -139,3 +139,25 @@ def test_residual_starts_from_the_best_guess_of_its_own_assumption():
         assert (carried + k * (guess - carried) - clean).square().mean() > error
     at_noise = sampler.clean_from(config, torch.zeros(1), x, 1.0, given)
     torch.testing.assert_close(at_noise, carried)
+
+
+def test_streams_of_a_batch_can_have_seeds_of_their_own():
+    config = tiny_config()
+    with torch.no_grad():
+        both = run(rollout(config, batch=2, seed=[3, 8]), config, 3, batch=2)[-1]
+        swapped = run(rollout(config, batch=2, seed=[8, 3]), config, 3, batch=2)[-1]
+    assert not torch.allclose(both, swapped)
+    one, other = (rollout(config, batch=2, seed=seed)._fresh_noise((2, 3), both) for seed in ([3, 8], [8, 3]))
+    assert torch.equal(one, other.flip(0))
+
+
+def test_gradients_pass_through_the_last_step_alone():
+    """Two steps, the first of them at t = 1: what that one answered is a constant."""
+    config = tiny_config()
+    rolling = rollout(config)
+    asked = []
+    honest = rolling.evaluate
+    rolling.evaluate = lambda x, t, given: (asked.append((t, torch.is_grad_enabled())), honest(x, t, given))[1]
+    clean, _ = rolling.denoise(direction(config, 1))
+    assert clean.requires_grad
+    assert asked == [(1.0, False), (0.5, True)]

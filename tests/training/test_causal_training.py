@@ -11,7 +11,16 @@ from inference.autoencoder import Autoencoder
 from inference.generator import Generator
 from inference.tracks import Tracks
 from tests.tiny import random_weights, tiny_config
-from training.causal import Directed, causal_loss, channel_weights, drawn_times, evaluate, padded, trimmed
+from training.causal import (
+    Directed,
+    causal_loss,
+    channel_weights,
+    drawn_layout,
+    drawn_times,
+    evaluate,
+    padded,
+    trimmed,
+)
 
 SETTINGS = {"unsure": 3.0, "exact_timesteps": 0.5, "own_past": 0.3}
 
@@ -62,6 +71,30 @@ def test_a_fresh_model_answers_with_the_carried_picture():
     config, autoencoder, affinity, generator = parts()
     scores = evaluate(generator, autoencoder, affinity, config, [some_batch(1)])
     assert scores["model_db"] == pytest.approx(scores["carried_db"], abs=0.1)
+
+
+def test_a_step_has_one_of_the_layouts_and_without_any_nothing_changes():
+    config = tiny_config()
+    assert drawn_layout(config, [], 3) is config
+    layouts = [[1, 1], [1, 3], [0, 2], [2, 1]]
+    drawn = [drawn_layout(config, layouts, step).cache for step in range(60)]
+    assert {(each.sink, each.window) for each in drawn} == {tuple(layout) for layout in layouts}
+    assert {each.chunk for each in drawn} == {1}
+    assert drawn_layout(config, layouts, 9) == drawn_layout(config, layouts, 9)
+
+
+@pytest.mark.parametrize("layout", [[1, 1], [0, 2], [2, 1], [1, 5]])
+def test_every_layout_has_a_loss_of_its_own(layout):
+    config, autoencoder, affinity, _ = parts()
+    generator = random_weights(Generator(config), 1)
+    data, weights = Directed(autoencoder, affinity, config, some_batch()), channel_weights(autoencoder)
+    found = []
+    for each in (config, drawn_layout(config, [layout], 0)):
+        torch.manual_seed(0)
+        found.append(causal_loss(generator, each, data, weights, SETTINGS))
+    found[1].backward()
+    assert torch.isfinite(found[1])
+    assert float(found[1].detach()) != float(found[0].detach())
 
 
 def test_noise_levels_are_the_samplers_own_or_any():

@@ -43,7 +43,7 @@ def sample_control(clip: Clip, rng: np.random.Generator, kind: str | None = None
     else:
         raise ValueError(f"kind must be one of {KINDS}, not {kind!r}")
     if rng.random() < ENDS_EARLY:
-        visible = _ended(visible, rng)
+        visible = ended(visible, rng)
     ids = rng.permutation(IDS)[: xy.shape[1]].astype(np.int64)
     return Tracks(np.ascontiguousarray(xy, np.float32), np.ascontiguousarray(visible), ids)
 
@@ -137,7 +137,7 @@ def _joined(parts: list[Points]) -> Points:
     return np.concatenate([xy for xy, _ in parts], axis=1), np.concatenate([seen for _, seen in parts], axis=1)
 
 
-def _ended(visible: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def ended(visible: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Some or all tracks stop being told from some frame on."""
     frames, points = visible.shape
     ends = np.where(rng.random(points) < rng.choice([0.3, 1.0]), rng.integers(1, max(frames, 2), points), frames)
