@@ -14,9 +14,8 @@ import cv2
 import numpy as np
 
 AGREEMENT = 30.0  # of 255: a difference of mean colour, over a cell of the motion, at which a share falls to 0.6
+FOLD = 0.3  # a place that shows less than this share of the photograph's area per area is about to show it backwards
 GRID = 4  # frame pixels a cell, where no motion is given
-
-_NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 
 
 class Photograph:
@@ -71,8 +70,7 @@ def agreed(image: np.ndarray, photograph: Photograph, motion: np.ndarray | None)
     means = [cv2.resize(x, cells, interpolation=cv2.INTER_AREA)[..., :3].astype(np.float32) for x in (laid, small)]
     difference = cv2.blur(((means[0] - means[1]) ** 2).mean(2), (3, 3), borderType=cv2.BORDER_REPLICATE)
     held[..., 2:] *= np.exp(difference / (-2.0 * AGREEMENT**2))[..., None]
-    # A cell by itself is chance, and would show as a square.
-    held[..., 2:] = np.minimum(held[..., 2:], cv2.dilate(held[..., 2:], _NEIGHBOURS, borderType=cv2.BORDER_REPLICATE))
+    held[..., 2] *= np.clip(_stretch(motion) / FOLD, 0.0, 1.0)
     return held
 
 
@@ -93,6 +91,19 @@ def blend(frame: np.ndarray, picture: np.ndarray, motion: np.ndarray) -> np.ndar
         rest[box] = cv2.subtract(rest[box], moving)
         mixed[box] = cv2.add(mixed[box], cv2.multiply(_moved(picture, motion, box), moving, scale=1 / 255))
     return cv2.add(mixed, cv2.multiply(frame, rest, scale=1 / 255))
+
+
+def _stretch(motion: np.ndarray) -> np.ndarray:
+    """How much of the photograph's area a place or its neighbours show at least, float32 [h, w]: 1 where nothing grows;
+    below 0 where the displacement folds, as between tracks of two things.
+    """
+    cells = motion.shape[0]  # a picture height
+    (xx, xy), (yx, yy) = (
+        [cv2.Sobel(np.ascontiguousarray(motion[..., i]), cv2.CV_32F, dx, dy, ksize=1, scale=cells / 2)
+         for dx, dy in ((1, 0), (0, 1))]
+        for i in (0, 1)
+    )  # fmt: skip
+    return cv2.erode((1.0 - xx) * (1.0 - yy) - xy * yx, np.ones((3, 3), np.uint8))
 
 
 def _weight(share: np.ndarray, size: tuple[int, int]) -> np.ndarray:
