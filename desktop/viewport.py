@@ -91,9 +91,7 @@ class Viewport(QOpenGLWindow):
         rect, size = self._rect(), self._size_px()
         self.makeCurrent()
         surface = Surface(self._ctx, size)
-        if self._image_is_new:
-            self._renderer.set_frame(self._image)
-            self._image_is_new = False
+        self._hand_over(self._renderer)
         self._renderer.draw(surface.framebuffer, size)
         pixels = surface.read()[rect.y : rect.y + rect.height, rect.x : rect.x + rect.width, :3].copy()
         surface.release()
