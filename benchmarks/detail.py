@@ -14,8 +14,7 @@ the clips of a folder, cropped to 16:9, with tracks of pyramidal Lucas-Kanade. O
   and `found`, the share of points that it finds within 2;
 - `oracle_psnr`: with optical flow from the truth itself in place of the stream's motion, every fourth frame: what
   better motion could give;
-- `ms`: CPU time a frame on arrays, of detail alone: `blend_ms`, on the UI thread, and `motion_ms`, the finer
-  displacement on the inference thread; `enlarge_ms`, of what is needed without it.
+- `ms`: CPU time a frame on arrays, of detail alone, on the UI thread; `enlarge_ms`, of what is needed without it.
 
 Prints a table, then one JSON line; `detail` there holds the mean of dense and hand at 768x432.
 """
@@ -37,7 +36,6 @@ from PIL import Image
 
 from benchmarks.lucas_kanade import clip_of, offsets, tracks_of
 from desktop.resources import default_package
-from inference.affine_field import with_affine_displacement
 from inference.package import ModelPackage
 from inference.stream import Stream
 from inference.tracks import Tracks
@@ -58,14 +56,13 @@ SHEET_FRAMES, SHEET_PART = (10, 16), (200, 125)  # width, height
 @dataclass(frozen=True, eq=False)
 class Streamed:
     """A clip as the model shows it. truth: uint8 [T, 576, 1024, 3]; frames: uint8 [T, 144, 256, 4]; motion: float32
-    [T - 1, h, w, 4]. motion_ms: CPU time a frame of making it finer.
+    [T - 1, h, w, 4].
     """
 
     kind: str
     truth: np.ndarray
     frames: np.ndarray
     motion: np.ndarray
-    motion_ms: float
 
 
 def streamed(stream: Stream, kind: str, truth: np.ndarray, tracks: Tracks) -> Streamed:
@@ -75,16 +72,11 @@ def streamed(stream: Stream, kind: str, truth: np.ndarray, tracks: Tracks) -> St
     tracks = Tracks(tracks.xy[:, keep], tracks.visible[:, keep], tracks.ids[keep])
     frames = [stream.open(resized(truth[0], MODEL))]
     stream.anchor(tracks[:1])
-    motion, spent = [], list[float]()
-    origin, xy, visible = (torch.from_numpy(x)[None] for x in (tracks.xy[0], tracks.xy, tracks.visible))
+    motion = []
     for start in range(1, len(truth), stream.frames_per_chunk):
         frames += list(stream.advance(tracks[start : start + stream.frames_per_chunk]))
         motion += list(stream.motion)
-        rows = slice(start, start + stream.frames_per_chunk)
-        layers = torch.from_numpy(stream.motion).permute(0, 3, 1, 2)[None]
-        with timed(spent):
-            with_affine_displacement(layers, origin, xy[:, rows], visible[:, rows])
-    return Streamed(kind, truth, np.stack(frames), np.stack(motion), float(np.median(spent)) / stream.frames_per_chunk)
+    return Streamed(kind, truth, np.stack(frames), np.stack(motion))
 
 
 def world_clips(stream: Stream, count: int, first: int) -> Iterator[Streamed]:
@@ -148,13 +140,13 @@ def measured(clip: Streamed, size: Size) -> tuple[dict[str, float], np.ndarray, 
     photograph = Photograph(clip.truth[0])
     truth = np.stack([resized(x, size) for x in clip.truth[1:]])
     plain, fine = np.empty_like(truth), np.empty_like(truth)
-    spent: dict[str, list[float]] = {"blend_ms": [], "enlarge_ms": []}
+    spent: dict[str, list[float]] = {"ms": [], "enlarge_ms": []}
     photograph.at(size)
     oracle = []
     for t, frame in enumerate(clip.frames[1:]):
         with timed(spent["enlarge_ms"]):
             large = enlarge(frame, size)
-        with timed(spent["blend_ms"]):
+        with timed(spent["ms"]):
             detailed = blend(large, photograph.at(size), agreed(frame, photograph, clip.motion[t]))
         plain[t], fine[t] = large[..., :3], detailed[..., :3]
         if size == SIZES[0] and t % 4 == 3:
@@ -169,8 +161,6 @@ def measured(clip: Streamed, size: Size) -> tuple[dict[str, float], np.ndarray, 
         "upscaled_change": still_change(plain, truth),
         **{name: float(np.median(values)) for name, values in spent.items()},
     }
-    found["motion_ms"] = clip.motion_ms
-    found["ms"] = found["blend_ms"] + clip.motion_ms
     if oracle:
         found["oracle_psnr"] = psnr(np.stack(oracle), truth[3::4])
         found["epe_px"], found["found"] = offsets(fine[3::4], truth[3::4], MODEL[1])

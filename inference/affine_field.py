@@ -1,9 +1,9 @@
-"""The displacement between tracks, fine enough to lay a photograph's own pixels by: affine moving least squares.
+"""The displacement between tracks: affine moving least squares.
 
-Owns that one field. The carry's inverse-distance weighting is flat at each track and evaluated on latent cells, which
-is enough for a frame of 256x144; where a thing turns or grows it is off by parts of a pixel, and a photograph four
-times as large shows them. Never learns anything. Runs on the caller's thread. (Schaefer, McPhail, Warren: "Image
-deformation using moving least squares", 2006; here on displacements, and held back where tracks lie in a line.)
+Owns that one field. Weighing tracks by their distance alone is flat at each track; where a thing turns or grows it is
+off by parts of a pixel, and a photograph four times as large shows them. Never learns anything. Runs on the caller's
+thread. (Schaefer, McPhail, Warren: "Image deformation using moving least squares", 2006; here on displacements, and
+held back where tracks lie in a line.)
 """
 
 from __future__ import annotations
@@ -11,28 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inference.layer import grid_centres
-
 # In picture heights:
 SHARPNESS = 0.015  # closer than this, tracks count alike
 HOLD = 0.01  # tracks that spread less than this say little about turning and growing
-
-
-def with_affine_displacement(layers: Tensor, origin: Tensor, xy: Tensor, visible: Tensor) -> Tensor:
-    """The layers of a `Carried` with the moving one's displacement made anew: [B, T, 4, h, w].
-
-    origin: [B, N, 2]; xy: [B, T, N, 2]; visible: bool [B, T, N], as `carry` takes them.
-    """
-    batch, frames, _, h, w = layers.shape
-    if origin.shape[1] == 0:
-        return layers
-    aspect = torch.tensor([w / h, 1.0], device=layers.device)
-    now, start = (xy * aspect).flatten(0, 1), (origin * aspect)[:, None]
-    seen = visible.flatten(0, 1).to(layers.dtype)
-    moved = (xy * aspect - start).flatten(0, 1) * seen[..., None]
-    field = affine_field(grid_centres(h, w, layers.device) * aspect, now, moved, seen)  # [B * T, h * w, 2]
-    displacement = field.transpose(1, 2).view(batch, frames, 2, h, w)
-    return torch.cat([displacement, layers[:, :, 2:]], dim=2)
 
 
 def affine_field(at: Tensor, points: Tensor, moved: Tensor, visible: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The picture carried along the tracks: what the video would be if pixels simply went where the tracks go.
 
-Owns the dense displacement made of sparse tracks, the warp, and how far it can be trusted. Never decides what moves
-(`inference.layer`). Runs on the caller's thread.
+Owns the warp, and how far it can be trusted. Never decides what moves (`inference.layer`) nor how far between tracks
+(`inference.affine_field`). Runs on the caller's thread.
 
 The paper hands the model identities only and lets it find the pixels (section 1). A small model trained for hours
 cannot; carrying the picture's own pixels along and encoding them (the design page carries latents, which cannot follow
@@ -24,14 +24,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inference.affine_field import affine_field
 from inference.affinity import STRIDE
 from inference.autoencoder import CELL
-from inference.layer import grid_centres, moving_layer, square_distance
+from inference.layer import grid_centres, moving_layer
 
 # In picture heights:
 AGREEMENT = 0.03  # a disagreement of this much halves the confidence
-SHARPNESS = 0.03  # closer than this, neighbouring tracks count alike
-FIELD = 1.6  # of the reach: the displacement reaches further than the layer, so that the layer moves as one
 # Elsewhere:
 FINE = STRIDE  # pixels: the grid on which layers are weighed
 RIM = 3  # cells of that grid
@@ -54,11 +53,11 @@ class Carried:
     support: Tensor
 
 
-def carry(picture: Tensor, belongs: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, reach: float) -> Carried:
+def carry(picture: Tensor, belongs: Tensor, origin: Tensor, xy: Tensor, visible: Tensor) -> Carried:
     """Moves the picture so that each visible track's origin comes to lie where the track is.
 
     picture: float32 [B, 3, H, W] in [-1, 1]; belongs: what `inference.layer.belonging` says of it; origin: [B, N, 2];
-    xy: [B, T, N, 2]; visible: bool [B, T, N]; reach: picture heights, how far a track takes along what belongs to it.
+    xy: [B, T, N, 2]; visible: bool [B, T, N].
     """
     batch, _, height, width = picture.shape
     frames = xy.shape[1]
@@ -69,14 +68,14 @@ def carry(picture: Tensor, belongs: Tensor, origin: Tensor, xy: Tensor, visible:
     moved = (now - start) * seen[..., None]
 
     cells, fine = (height // CELL, width // CELL), (height // FINE, width // FINE)
-    centres = grid_centres(*cells, picture.device) * aspect
-    here, there = (
-        _resized(_plane(displacement_field(centres, points, moved, seen, FIELD * reach), *cells), fine)
-        for points in (now, start)
-    )  # [M, 2, h', w']: of what is shown at a place, and of what the picture has there
+    places, centres = (grid_centres(*size, picture.device) * aspect for size in (fine, cells))
+    # [M, 2, h', w']: of what is shown at a place, as finely as a photograph is laid by it, ...
+    here = _plane(affine_field(places, now, moved, seen), *fine)
+    # ... and of what the picture has there, which only says what to trust.
+    there = _resized(_plane(affine_field(centres, start, moved, seen), *cells), fine)
     layer = moving_layer(belongs, visible).view(-1, 1, *fine)  # [M, 1, h', w']
 
-    source = grid_centres(*fine, picture.device) * aspect - here.flatten(2).transpose(1, 2)  # [M, Q, 2]
+    source = places - here.flatten(2).transpose(1, 2)  # [M, Q, 2]
     back = F.grid_sample(
         torch.cat([layer, there], dim=1), _grid(source, aspect, *fine), align_corners=False, padding_mode="border"
     )
@@ -106,23 +105,6 @@ def carry(picture: Tensor, belongs: Tensor, origin: Tensor, xy: Tensor, visible:
         confidence=_on_cells(confidence, batch),
         support=_on_cells(support, batch),
     )
-
-
-def displacement_field(at: Tensor, points: Tensor, moved: Tensor, visible: Tensor, reach: float) -> Tensor:
-    """Inverse-distance weighting of the tracks' displacements, fading to stillness beyond `reach`.
-
-    at: [Q, 2], points: [M, N, 2] where each track counts, moved: [M, N, 2] its displacement, visible: [M, N]; all in
-    picture heights. Returns [M, Q, 2].
-    """
-    if points.shape[1] == 0:
-        return points.new_zeros(points.shape[0], at.shape[0], 2)
-    weight = (square_distance(at, points) + SHARPNESS**2).reciprocal_().square_() * visible[:, None]  # [M, Q, N]
-    columns = torch.cat([moved, torch.ones_like(moved[..., :1])], dim=-1)  # [M, N, 3]
-    sums = weight @ columns  # [M, Q, 3]
-    nearest = weight.amax(-1)  # 1 / (d^2 + sharpness^2)^2 of the nearest visible track, 0 without one
-    # Squared once more, so that it falls with the eighth power: a soft border drags the surroundings along.
-    closeness = (nearest * (reach**2 + SHARPNESS**2) ** 2).square()
-    return sums[..., :2] / sums[..., 2:].clamp_min(1e-12) * (closeness / (closeness + 1.0))[..., None]
 
 
 def fill(frames: Tensor, weight: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ def direct(
     if not config.carry:
         return Direction(canvas, None, None, None), None
     assert belongs is not None
-    carried = carry(picture, belongs, origin, xy, visible, config.reach)
+    carried = carry(picture, belongs, origin, xy, visible)
     latents = encoder(carried.frames.to(dtype).unflatten(1, (-1, FRAMES)).flatten(2, 3))
     trust = [x.unflatten(1, (-1, FRAMES)).mean(2).to(dtype) for x in (carried.confidence, carried.support)]
     return Direction(canvas, latents, trust[0], trust[1]), carried

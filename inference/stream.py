@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inference.affine_field import with_affine_displacement
 from inference.autoencoder import CELL, FRAMES, DecoderState
 from inference.cache import KeyValues
 from inference.carry import trace_back
@@ -33,8 +32,8 @@ class Stream:
 
     `size` is (width, height) in pixels; `timings_ms` holds the stages of the last chunk, `context_frames` the frames it
     was made of: (first, last) of the sink, of the window, and of itself ("current"). `motion` says how its frames are
-    made of the picture, float32 [T, h, w, 4] (`inference.carry.Carried.layers`, the displacement made finer); zeros for
-    a model that carries no picture.
+    made of the picture, float32 [T, h, w, 4] (`inference.carry.Carried.layers`); zeros for a model that carries no
+    picture.
     """
 
     def __init__(self, package: ModelPackage) -> None:
@@ -125,8 +124,7 @@ class Stream:
             direction, carried = direct(encoder, config, self._picture, belongs, origin, xy, visible, ids)
             if carried is not None:
                 self._displacement = carried.displacement[0, -1]
-                layers = with_affine_displacement(carried.layers, origin, xy, visible)
-                self.motion = layers[0].permute(0, 2, 3, 1).contiguous().cpu().numpy()  # [T, h, w, 4]
+                self.motion = carried.layers[0].permute(0, 2, 3, 1).contiguous().cpu().numpy()  # [T, h, w, 4]
         with self._timed("transformer"):
             if born:
                 self._write_picture()

@@ -68,10 +68,10 @@ def test_a_clip_that_is_the_photograph_scores_what_it_should():
     frames = np.stack([np.dstack([small, np.full((144, 256), 255, np.uint8)])] * 5)
     motion = np.zeros((4, 36, 64, 4), np.float32)
     motion[..., 3] = 1.0
-    found, plain, fine = measured(Streamed("still", np.stack([picture] * 5), frames, motion, 0.5), (1024, 576))
+    found, plain, fine = measured(Streamed("still", np.stack([picture] * 5), frames, motion), (1024, 576))
     assert found["psnr"] > 50 > 35 > found["upscaled_psnr"]
     assert found["edge"] == pytest.approx(1.0, abs=0.01)
     assert found["upscaled_edge"] < 0.9
     assert found["change"] == 0.0
-    assert found["ms"] == found["blend_ms"] + 0.5 > 0.5
+    assert found["ms"] > 0
     assert plain.shape == fine.shape == (4, 576, 1024, 3)

@@ -16,7 +16,7 @@ def carry_by_colour(
 ) -> Carried:
     """As if the affinity network had found out that what has one colour is one thing."""
     belongs = belonging(torch.nn.functional.avg_pool2d(picture, 4) * 2.0, origin, visible.any(1), reach)
-    return carry(picture, belongs, origin, xy, visible, reach)
+    return carry(picture, belongs, origin, xy, visible)
 
 
 def smooth_picture() -> torch.Tensor:
@@ -70,7 +70,7 @@ def test_the_layers_say_what_the_frames_are_made_of():
 
 
 def test_what_a_drag_uncovers_is_not_trusted():
-    picture = smooth_picture()
+    picture = torch.nn.functional.interpolate(smooth_picture(), scale_factor=3, mode="bilinear")  # 144 x 192
     origin = torch.tensor([[0.3, 0.5]]) + (grid_points(5, 5) - 0.5) * 0.15
     still = grid_points(8, 6)
     for place in ((0.3, 0.5), (0.7, 0.5)):  # what is dragged, and what it comes to hide
@@ -78,10 +78,10 @@ def test_what_a_drag_uncovers_is_not_trusted():
     both = torch.cat([origin, still], 1)
     xy = torch.cat([origin + torch.tensor([0.4, 0.0]), still], 1)[:, None]
     carried = carry_by_colour(picture, both, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.12)
-    confidence = carried.confidence[0, 0, 0]  # [6, 8]
-    assert confidence[3, 2] < 0.2  # left behind
-    assert confidence[3, 5] > 0.8  # carried
-    assert confidence[0, 0] > 0.9  # far away
+    confidence = carried.confidence[0, 0, 0]  # [18, 24]
+    assert confidence[9, 7] < 0.2  # left behind
+    assert confidence[9, 16] > 0.8  # carried
+    assert confidence[2, 2] > 0.9  # far away
 
 
 def test_what_was_left_behind_is_filled_from_around_it():
