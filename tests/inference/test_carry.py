@@ -81,7 +81,7 @@ def test_what_a_drag_uncovers_is_not_trusted():
     confidence = carried.confidence[0, 0, 0]  # [18, 24]
     assert confidence[9, 7] < 0.2  # left behind
     assert confidence[9, 16] > 0.8  # carried
-    assert confidence[2, 2] > 0.9  # far away
+    assert confidence[2, 2] > 0.8  # far away
 
 
 def test_what_was_left_behind_is_filled_from_around_it():
