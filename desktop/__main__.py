@@ -12,6 +12,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
+def _import_model_code() -> None:
+    """Torch, and Triton where there is a GPU, before PySide6 and before any OpenGL, once.
+
+    On Windows the other order breaks the loading of torch's libraries (pytorch #166628); and Triton crashes where
+    Mesa's LLVM was loaded before its own. A frozen smoke build carries no torch; there the window opens and says that
+    it cannot run a model.
+    """
+    with contextlib.suppress(ImportError):
+        import inference.package  # noqa: F401 - imported for its side effects; `inference` sets how OpenMP waits
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the process's exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -24,17 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from desktop import app, resources
 
     return app.run(options.picture, options.package or resources.default_package(), options.seed, smoke=options.smoke)
-
-
-def _import_model_code() -> None:
-    """Torch, and Triton where there is a GPU, before PySide6 and before any OpenGL, once.
-
-    On Windows the other order breaks the loading of torch's libraries (pytorch #166628); and Triton crashes where
-    Mesa's LLVM was loaded before its own. A frozen smoke build carries no torch; there the window opens and says that
-    it cannot run a model.
-    """
-    with contextlib.suppress(ImportError):
-        import inference.package  # noqa: F401 - imported for its side effects; `inference` sets how OpenMP waits
 
 
 def _render(words: list[str]) -> int:

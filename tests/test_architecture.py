@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,8 +78,18 @@ def test_packages_are_light_to_import(room: str) -> None:
     assert "__version__" not in assigned
 
 
-def test_torch_is_imported_before_qt() -> None:
-    lines = dict(reversed(list(imported(ROOT / "desktop" / "__main__.py"))))  # the first line of each
-    assert "torch" in lines
-    ours = [lines[name] for name in ("PySide6", "desktop") if name in lines]
-    assert all(lines["torch"] < line for line in ours)
+def test_model_code_is_imported_before_qt_and_opengl() -> None:
+    """By the process itself: torch is there before PySide6 and before moderngl."""
+    program = (
+        "import sys\nfrom desktop.__main__ import main\n"
+        "class Stop(Exception): pass\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name in ('PySide6', 'moderngl'):\n"
+        "            assert 'inference.package' in sys.modules, name\n"
+        "            raise Stop\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "try:\n    main([])\nexcept Stop:\n    print('met')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stdout == "met\n", done.stderr
