@@ -27,9 +27,10 @@ def grid_turns(head_dim: int, first_slot: int, frames: int, height: int, width: 
     Returns complex64 [frames * height * width, 1, head_dim / 2]; token order frame, row, column.
     """
     time, rows, columns = (_axis_frequencies(dim) for dim in axis_dims(head_dim))
-    # Tables outlive the call: made inside inference_mode they could never serve a training step.
+    # Tables outlive the call: made inside inference_mode they could never serve a training step, and made on whatever
+    # device is the default just now, no other.
     with torch.inference_mode(False):
-        f, h, w = (torch.arange(count, dtype=torch.float64) for count in (frames, height, width))
+        f, h, w = (torch.arange(count, dtype=torch.float64, device="cpu") for count in (frames, height, width))
         angles = torch.cat(
             [
                 torch.outer(first_slot + f, time)[:, None, None].expand(-1, height, width, -1),
@@ -59,4 +60,4 @@ def time_turns(head_dim: int, slots: int, device: torch.device) -> Tensor:
 @lru_cache(maxsize=16)
 def _axis_frequencies(dim: int) -> Tensor:
     with torch.inference_mode(False):
-        return THETA ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
+        return THETA ** (-torch.arange(0, dim, 2, dtype=torch.float64, device="cpu") / dim)
