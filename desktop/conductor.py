@@ -143,6 +143,7 @@ class Conductor(QObject):
         if self.guide is not None and opened.path != self.guide.picture:
             self._end_guide()
         w.editor.reset()
+        w.score.clear()
         self._meter.restart()
         self.clip.clear()
         w.viewport.set_photograph(w.pictures.photograph())

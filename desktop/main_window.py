@@ -18,6 +18,8 @@ from desktop.conductor import Conductor
 from desktop.cover import CoverWatch
 from desktop.crop import Bucket
 from desktop.crop_panel import CropPanel
+from desktop.directing.dock import DirectDock
+from desktop.directing.score import Score
 from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
 from desktop.gallery import Choice, Gallery, StartPanel, thumbnail
@@ -61,6 +63,8 @@ class MainWindow(QMainWindow):
         self.editor = PointEditor(self.points)
         self.player = Player(engine, seed, self)
         self.viewport = Viewport(self.editor)
+        self.score = Score(engine.mailbox, self.points.numbers, self)
+        self.direct = DirectDock(self)
         self.crop_panel = CropPanel(buckets)
         self.stage = Stage(self.viewport, self.crop_panel)
         self.pictures = PictureDesk(self.crop_panel, buckets, by_path, data_dir / "pictures", self)
@@ -111,6 +115,7 @@ class MainWindow(QMainWindow):
         whole.addWidget(self.gallery)
         whole.addLayout(right, 1)
         self.setCentralWidget(central)
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.direct)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.telemetry)
         self.setStatusBar(self.status)
         self.resize(1280, 800)

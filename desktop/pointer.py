@@ -1,7 +1,9 @@
 """The mouse on the picture: presses, moves and wheel become gestures of the editor, and the cursor says which.
 
-Owns the moves that wait. A busy window gets many at once: all of them reach the editor, for the polyline that the
-engine follows, but the points change, are hit-tested and repainted once. Never decides what a gesture means
+A tool (`desktop.directing.tool`) may take a press instead, and then has the mouse until its release.
+
+Owns the tools and the moves that wait. A busy window gets many at once: all of them reach the editor, for the polyline
+that the engine follows, but the points change, are hit-tested and repainted once. Never decides what a gesture means
 (`desktop.edits`). UI thread.
 """
 
@@ -13,6 +15,7 @@ from typing import Protocol
 from PySide6.QtCore import QObject, QPointF, QSizeF, Qt, Signal
 from PySide6.QtGui import QCursor, QMouseEvent, QWheelEvent
 
+from desktop.directing.tool import Tool
 from desktop.edits import PointEditor
 from desktop.handles import XY
 
@@ -44,7 +47,10 @@ class Pointer(QObject):
 
     def __init__(self, editor: PointEditor, surface: Surface) -> None:
         super().__init__()
+        self.tools: list[Tool] = []  # asked in this order, before the hand
         self._editor, self._surface = editor, surface
+        self._tool: Tool | None = None  # has the mouse
+        self._tool_button = Qt.MouseButton.NoButton
         self._moves: list[tuple[int, QPointF]] = []  # Qt's time of the event in ms, position
         # Queued: comes after every move that the window system has delivered together, and before anything else.
         self._waiting.connect(self.apply_moves, Qt.ConnectionType.QueuedConnection)
@@ -52,9 +58,15 @@ class Pointer(QObject):
     def press(self, event: QMouseEvent) -> None:
         self.apply_moves()
         xy = self._surface.picture_position(event.position())
-        if xy is None:
+        if xy is None or self._tool is not None:
             return
         self.pressed.emit()
+        if not self._editor.dragging:
+            self._tool = next((tool for tool in self.tools if tool.press(xy, event)), None)
+        if self._tool is not None:
+            self._tool_button = event.button()
+            self._show_cursor(xy)
+            return
         hit = self._hit(xy)
         inside = 0.0 <= xy[0] <= 1.0 and 0.0 <= xy[1] <= 1.0
         if hit is None and not inside:
@@ -73,6 +85,13 @@ class Pointer(QObject):
 
     def release(self, event: QMouseEvent) -> None:
         self.apply_moves()
+        if self._tool is not None:
+            xy = self._surface.picture_position(event.position())
+            if event.button() == self._tool_button and xy is not None:
+                tool, self._tool = self._tool, None
+                tool.release(xy)
+                self._show_cursor(xy)
+            return
         if event.button() == Qt.MouseButton.LeftButton and self._editor.dragging:
             self._editor.release()
             self.released.emit()
@@ -83,7 +102,12 @@ class Pointer(QObject):
 
     def wheel(self, event: QWheelEvent) -> None:
         self.apply_moves()
-        event.setAccepted(self._editor.resize(event.angleDelta().y() / _WHEEL_NOTCH))
+        notches = event.angleDelta().y() / _WHEEL_NOTCH
+        xy = self._surface.picture_position(event.position())
+        if xy is not None and any(tool.wheel(xy, notches, event.modifiers()) for tool in self.tools):
+            event.accept()
+            return
+        event.setAccepted(self._editor.resize(notches))
 
     def leave(self) -> None:
         self.apply_moves()
@@ -95,29 +119,40 @@ class Pointer(QObject):
         moves, self._moves = self._moves, []
         if not moves:
             return
-        newest_ms, position = moves[-1]
+        position = moves[-1][1]
         xy = self._surface.picture_position(position)
         if xy is None:
             return
-        if self._editor.dragging:
-            now_s = time.monotonic()
-            way = [
-                (now_s - (newest_ms - moved_ms) / 1000.0, earlier)
-                for moved_ms, place in moves[:-1]
-                if (earlier := self._surface.picture_position(place)) is not None
-            ]
-            self._editor.drag(xy, way)
+        if self._tool is not None:
+            self._tool.drag(xy, self._way(moves), (position.x(), position.y()))
+        elif self._editor.dragging:
+            self._editor.drag(xy, self._way(moves))
             self.dragged.emit()
         else:
             self._editor.model.hover(self._hit(xy))
+            for tool in self.tools:
+                tool.hover(xy)
         self._show_cursor(xy)
+
+    def _way(self, moves: list[tuple[int, QPointF]]) -> list[tuple[float, XY]]:
+        """The moves before the newest, each at its own time before it; the newest is now."""
+        now_s, newest_ms = time.monotonic(), moves[-1][0]
+        return [
+            (now_s - (newest_ms - moved_ms) / 1000.0, earlier)
+            for moved_ms, place in moves[:-1]
+            if (earlier := self._surface.picture_position(place)) is not None
+        ]
 
     def _hit(self, xy: XY) -> int | None:
         size = self._surface.picture_size()
         return self._editor.model.nearest(xy, (size.width(), size.height()), _REACH_PX)
 
     def _show_cursor(self, xy: XY) -> None:
-        if self._editor.dragging:
+        asked = (self._tool,) if self._tool is not None else self.tools
+        of_tool = next((shape for tool in asked if (shape := tool.cursor(xy)) is not None), None)
+        if of_tool is not None:
+            shape = of_tool
+        elif self._editor.dragging:
             shape = Qt.CursorShape.ClosedHandCursor
         elif self._editor.model.hovered is not None:
             shape = Qt.CursorShape.OpenHandCursor

@@ -23,6 +23,7 @@ from PySide6.QtGui import QDropEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtOpenGL import QOpenGLWindow
 
 from desktop import caption
+from desktop.directing.tool import Layer
 from desktop.edits import TRAIL_FADE_S, PointEditor
 from desktop.guide import Guide
 from desktop.handles import DEFAULT_RADIUS, XY, Point
@@ -64,6 +65,7 @@ class Viewport(QOpenGLWindow):
         self._swapping: Frame | None = None
         self._hint_xy: XY | None = None
         self._guide: Guide | None = None
+        self.layers: list[Layer] = []  # drawn in this order, below the points
         self._line = ""
         self._last_paint_s = 0.0
         self._repaint = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
@@ -71,7 +73,7 @@ class Viewport(QOpenGLWindow):
         self._trail_end = QTimer(self, singleShot=True, interval=round(TRAIL_FADE_S * 1000) + 20)
         self._trail_end.timeout.connect(self.update)
         self.frameSwapped.connect(self._on_swapped)
-        editor.model.subscribe(self._overlay_changed)
+        editor.model.subscribe(self.repaint_soon)
         self.pointer = Pointer(editor, self)
         self.pointer.released.connect(self._trail_end.start)
 
@@ -217,7 +219,10 @@ class Viewport(QOpenGLWindow):
         handles = [self._overlay_handle(point, now_s) for point in self._editor.model.points]
         if self._hint_xy is not None and not handles:
             handles.append(OverlayHandle(self._hint_xy, DEFAULT_RADIUS, "hover"))
-        return Overlay(tuple(handles))
+        overlay = Overlay()
+        for layer in self.layers:
+            overlay = layer.overlay().over(overlay)
+        return Overlay(tuple(handles)).over(overlay)
 
     def _overlay_handle(self, point: Point, now_s: float) -> OverlayHandle:
         model = self._editor.model
@@ -231,8 +236,8 @@ class Viewport(QOpenGLWindow):
         marked = kind != "held" and point.id in (model.selected, model.hovered)
         return OverlayHandle(point.xy, point.radius, kind, trail, marked)
 
-    def _overlay_changed(self) -> None:
-        """Repaints soon: at once after a rest, at 60 Hz while things move."""
+    def repaint_soon(self) -> None:
+        """For whoever draws over the picture and has changed. At once after a rest, at 60 Hz while things move."""
         if self._repaint.isActive():
             return
         wait_s = self._last_paint_s + _OVERLAY_PERIOD_S - time.monotonic()

@@ -13,10 +13,13 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from inference.motion.director import Performer, TrackSource
 
 # A polyline nobody takes (paused, stalled) is thinned instead of growing: 512 samples are 4 s of a 125 Hz
 # mouse.
@@ -50,13 +53,15 @@ class Handle:
 class ControlSnapshot:
     """What happened in (since_s, now_s]. paths: float64 [K, 3] of (time, x, y) by handle id, times ascending
     within that span; a handle that did not move has none. oldest_event_s: the oldest change not seen before,
-    or None."""
+    or None. performers and sources: what directs beside the hand (`inference.motion.director`)."""
 
     handles: tuple[Handle, ...]
     paths: dict[int, np.ndarray]
     since_s: float
     now_s: float
     oldest_event_s: float | None
+    performers: tuple[Performer, ...] = ()
+    sources: tuple[TrackSource, ...] = ()
 
 
 class ControlMailbox:
@@ -67,6 +72,8 @@ class ControlMailbox:
         self._lock = threading.Lock()
         self._handles: tuple[Handle, ...] = ()
         self._paths: dict[int, list[tuple[float, float, float]]] = {}
+        self._performers: tuple[Performer, ...] = ()
+        self._sources: tuple[TrackSource, ...] = ()
         self._oldest_event_s: float | None = None
         self._taken_s = -math.inf
         self._latest_s = -math.inf  # of the last put
@@ -102,6 +109,11 @@ class ControlMailbox:
             self._handles = handles
             return time_s
 
+    def direct(self, performers: tuple[Performer, ...], sources: tuple[TrackSource, ...]) -> None:
+        """Replace what directs beside the hand, from the next chunk on."""
+        with self._lock:
+            self._performers, self._sources = performers, sources
+
     def take(self, now_s: float) -> ControlSnapshot:
         """Everything since the last take, then zeroed; the handles themselves stay. The first span has no
         length."""
@@ -109,7 +121,9 @@ class ControlMailbox:
             now_s = max(now_s, self._taken_s, self._latest_s)
             since_s = self._taken_s if math.isfinite(self._taken_s) else now_s
             paths = {key: np.array(path, np.float64).reshape(-1, 3) for key, path in self._paths.items()}
-            snapshot = ControlSnapshot(self._handles, paths, since_s, now_s, self._oldest_event_s)
+            snapshot = ControlSnapshot(
+                self._handles, paths, since_s, now_s, self._oldest_event_s, self._performers, self._sources
+            )
             self._paths = {}
             self._oldest_event_s = None
             self._taken_s = now_s
@@ -145,7 +159,7 @@ class Frame:
     image: uint8 [H, W, 4]. due_s: when it should be on the screen. sampled_s: the control time whose sample
     it contains: an event at time e is in the first frame with sampled_s >= e; -inf for the picture, which
     contains none. motion: float32 [h, w, 4], how the frame is made of the picture (`inference.carry.Carried.layers`);
-    None for the picture itself.
+    None for the picture itself. began: by key, the first frame of everything that directed it beside the hand.
     """
 
     index: int
@@ -153,6 +167,7 @@ class Frame:
     due_s: float
     sampled_s: float
     motion: np.ndarray | None = None
+    began: dict[int, int] = field(default_factory=dict)
 
 
 class FrameRing:

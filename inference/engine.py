@@ -26,7 +26,6 @@ from inference.channels import (
     Command,
     CommandQueue,
     ControlMailbox,
-    ControlSnapshot,
     Frame,
     FrameRing,
     Load,
@@ -38,7 +37,7 @@ from inference.channels import (
 )
 from inference.errors import UserError, as_user_error
 from inference.lifecycle import TRANSITIONS, EngineEvent, EngineState, FramesReady, StateChanged
-from inference.motion.hand import HandMotion
+from inference.motion.director import Director, Span
 from inference.pacing import EngineStats, Meters, Pacer
 from inference.session import SessionLog
 from inference.tracks import Tracks
@@ -58,6 +57,7 @@ class StreamLike(Protocol):
     timings_ms: dict[str, float]
     context_frames: dict[str, tuple[int, int]]  # (first, last) of "sink", "window", "current"; replaced with each chunk
     motion: np.ndarray
+    max_tracks: int
 
     def open(self, picture: np.ndarray, prompt: str = "", seed: int = 0) -> np.ndarray:
         """Raises UserError only before anything changed, so that what ran before runs on."""
@@ -100,7 +100,7 @@ class Engine:
         self._opened: Load | None = None  # what the stream shows, the prompt kept current
         self._warmed: set[tuple[int, int]] = set()
         self._pacer: Pacer | None = None
-        self._motion = HandMotion((1, 1))
+        self._director: Director | None = None
         self._next_index = 0
 
     # any thread
@@ -286,7 +286,9 @@ class Engine:
         same_picture = self._opened is not None and self._opened.picture is load.picture
         self._opened = load
         self._next_index = 1
-        self._motion.reset(stream.size)
+        if self._director is None:
+            self._director = Director(stream.size, stream.max_tracks)
+        self._director.reset(stream.size)
         self._meters.clear()
         fps = stream.fps
         if same_picture:
@@ -306,11 +308,13 @@ class Engine:
     def _make_chunk(self) -> None:
         assert self._pacer is not None
         assert self._stream is not None
+        assert self._director is not None
         began_s = self._clock()
-        stream, frames = self._stream, self._stream.frames_per_chunk
+        stream, frames, index = self._stream, self._stream.frames_per_chunk, self._next_index
         snapshot = self.mailbox.take(began_s)
+        span = Span(snapshot.since_s, snapshot.now_s, index, frames, stream.fps)
         try:
-            tracks = self._motion.advance(snapshot, frames).rounded()
+            tracks = self._director.direct(snapshot, span).rounded()
             images = stream.advance(tracks)
         except Exception as fault:
             error = as_user_error(
@@ -323,11 +327,10 @@ class Engine:
             return
         now_s = self._clock()
         due_s = self._pacer.finished(now_s - began_s, now_s)
-        sampled_s = _sample_times(snapshot, frames)
-        index = self._next_index
+        sampled_s = span.times_s.tolist()
         self._next_index += frames
-        motion = stream.motion
-        self.ring.push([Frame(index + j, images[j], due_s[j], sampled_s[j], motion[j]) for j in range(frames)])
+        motion, began = stream.motion, self._director.began
+        self.ring.push([Frame(index + j, images[j], due_s[j], sampled_s[j], motion[j], began) for j in range(frames)])
         self._emit(FramesReady())
         event_s = snapshot.oldest_event_s
         if event_s is not None:
@@ -369,12 +372,6 @@ class Engine:
                 listener(event)
             except Exception:
                 log.exception("a listener failed")
-
-
-def _sample_times(snapshot: ControlSnapshot, frames: int) -> list[float]:
-    """The control time in each frame of the chunk; the last is exactly now_s."""
-    span_s = snapshot.now_s - snapshot.since_s
-    return [snapshot.since_s + (j + 1) / frames * span_s for j in range(frames - 1)] + [snapshot.now_s]
 
 
 def _with(load: Load, *, prompt: str | None = None, seed: int | None = None) -> Load:

@@ -33,7 +33,7 @@ class Stream:
     `size` is (width, height) in pixels; `timings_ms` holds the stages of the last chunk, `context_frames` the frames it
     was made of: (first, last) of the sink, of the window, and of itself ("current"). `motion` says how its frames are
     made of the picture, float32 [T, h, w, 4] (`inference.carry.Carried.layers`); zeros for a model that carries no
-    picture.
+    picture. At most `max_tracks` tracks are followed.
     """
 
     def __init__(self, package: ModelPackage) -> None:
@@ -41,6 +41,7 @@ class Stream:
         self.fps = package.config.fps
         self.frames_per_chunk = package.config.cache.chunk * FRAMES
         self.size = package.config.buckets[0]
+        self.max_tracks = package.config.control.max_tracks
         self.timings_ms: dict[str, float] = {}
         self.context_frames: dict[str, tuple[int, int]] = {}
         self._made = 0  # latents after the picture's
@@ -212,7 +213,7 @@ class Stream:
 
     def _budgeted(self, tracks: Tracks) -> Tracks:
         """At most `max_tracks` points: those that were taken before stay, others are taken evenly over the set."""
-        most = self.package.config.control.max_tracks
+        most = self.max_tracks
         if tracks.ids.size <= most:
             return tracks
         known = np.array([int(i) in self._origin for i in tracks.ids])

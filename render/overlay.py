@@ -4,6 +4,8 @@ Owns the look (colours, sizes); knows neither Qt nor the engine. Everything has 
 on bright and on dark pictures. `OverlayPainter` draws on the context's thread; the rest is pure.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,8 +17,9 @@ from render.shaders import load_program
 from render.viewport_map import PictureRect
 
 HandleKind = Literal["held", "pin", "free", "hover"]
+Colour = tuple[float, float, float]
 
-GREEN, RED, WHITE = (0.24, 0.92, 0.48), (1.0, 0.27, 0.27), (1.0, 1.0, 1.0)
+GREEN, RED, WHITE, BLUE = (0.24, 0.92, 0.48), (1.0, 0.27, 0.27), (1.0, 1.0, 1.0), (0.33, 0.66, 1.0)
 COLOURS = {"held": GREEN, "pin": RED, "free": WHITE, "hover": WHITE}
 
 # Sizes in logical pixels; the pixel ratio of the screen multiplies them.
@@ -51,16 +54,53 @@ class OverlayHandle:
 
 
 @dataclass(frozen=True, eq=False)
+class OverlayLine:
+    """A line through normalised picture positions, float32 [K, 2]. A fading one grows stronger from its first point to
+    its last.
+    """
+
+    points: np.ndarray
+    colour: Colour
+    strength: float = TRAIL_ALPHA
+    fading: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class OverlayDots:
+    """Discs at normalised picture positions, float32 [K, 2]; rings where stroke is above 0. Sizes in logical pixels."""
+
+    points: np.ndarray
+    colour: Colour
+    radius: float = DOT_RADIUS
+    strength: float = 1.0
+    stroke: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
 class Overlay:
-    """All that is drawn over one picture. The hint is text for the window to show; it is not drawn here."""
+    """All that is drawn over one picture: lines, then dots, then handles, each over the ones before. The hint is text
+    for the window to show; it is not drawn here.
+    """
 
     handles: tuple[OverlayHandle, ...] = ()
     hint: str | None = None
+    lines: tuple[OverlayLine, ...] = ()
+    dots: tuple[OverlayDots, ...] = ()
+
+    def over(self, below: Overlay) -> Overlay:
+        """This one drawn over another."""
+        return Overlay(
+            below.handles + self.handles, self.hint or below.hint, below.lines + self.lines, below.dots + self.dots
+        )
 
 
 def sprites(overlay: Overlay, rect: PictureRect, pixel_ratio: float) -> np.ndarray:
     """The discs and rings of an overlay as SPRITE [K], in drawing order, device pixels."""
     rows: list[tuple[tuple[float, float], float, float, tuple[float, float, float, float]]] = []
+    for dots in overlay.dots:
+        for x, y in dots.points.tolist():
+            centre = rect.x + x * rect.width, rect.y + y * rect.height
+            rows.append((centre, dots.radius, dots.stroke, (*dots.colour, dots.strength)))
     for handle in overlay.handles:
         colour = COLOURS[handle.kind]
         x, y = rect.x + handle.xy[0] * rect.width, rect.y + handle.xy[1] * rect.height
@@ -78,14 +118,19 @@ def sprites(overlay: Overlay, rect: PictureRect, pixel_ratio: float) -> np.ndarr
     return instances
 
 
-def trail_segments(handle: OverlayHandle, rect: PictureRect) -> np.ndarray:
-    """The trail of a handle as SEGMENT [K - 1], device pixels, fading in from its oldest end.
+def trail(handle: OverlayHandle) -> OverlayLine:
+    """The trail of a handle, fading in from its oldest end."""
+    return OverlayLine(handle.trail, COLOURS[handle.kind], fading=True)
+
+
+def line_segments(line: OverlayLine, rect: PictureRect) -> np.ndarray:
+    """A line as SEGMENT [K - 1], device pixels.
 
     Points closer than a pixel are joined. Each segment carries the bisectors to its neighbours.
     """
-    if len(handle.trail) < 2:
+    if len(line.points) < 2:
         return np.zeros(0, SEGMENT)
-    points = (handle.trail.astype(np.float64) * (rect.width, rect.height) + (rect.x, rect.y)).tolist()
+    points = (line.points.astype(np.float64) * (rect.width, rect.height) + (rect.x, rect.y)).tolist()
     kept = points[:1]
     for point in points[1:]:
         if math.dist(point, kept[-1]) >= 1.0:
@@ -96,17 +141,17 @@ def trail_segments(handle: OverlayHandle, rect: PictureRect) -> np.ndarray:
     spans = np.diff(joints, axis=0)
     lengths = np.hypot(spans[:, 0], spans[:, 1])
     directions = spans / lengths[:, None]
-    travelled = np.concatenate([[0.0], np.cumsum(lengths)]) / lengths.sum()
+    travelled = np.concatenate([[0.0], np.cumsum(lengths)]) / lengths.sum() if line.fading else np.ones(len(joints))
     segments = np.zeros(len(spans), SEGMENT)
     segments["start"], segments["end"] = joints[:-1], joints[1:]
     segments["start_seam"][1:] = segments["end_seam"][:-1] = directions[:-1] + directions[1:]
-    segments["strength"] = np.stack([travelled[:-1], travelled[1:]], -1) * TRAIL_ALPHA
-    segments["tint"] = (*COLOURS[handle.kind], 1.0)
+    segments["strength"] = np.stack([travelled[:-1], travelled[1:]], -1) * line.strength
+    segments["tint"] = (*line.colour, 1.0)
     return segments
 
 
 class OverlayPainter:
-    """Draws overlays: all trails, then all discs and rings, one instanced call each."""
+    """Draws overlays: all lines, then all discs and rings, one instanced call each."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
@@ -115,14 +160,15 @@ class OverlayPainter:
 
     def draw(self, overlay: Overlay, rect: PictureRect, viewport_size: tuple[int, int], pixel_ratio: float) -> None:
         """Blends the overlay into the framebuffer in use; the alpha of an opaque one stays 1."""
-        if not overlay.handles:
+        lines = (*overlay.lines, *(trail(handle) for handle in overlay.handles))
+        if not lines and not overlay.dots:
             return
         self._ctx.enable_only(moderngl.BLEND)
         self._ctx.blend_equation = moderngl.FUNC_ADD  # type: ignore[assignment]  # the stub is wrong
         self._ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA  # the shaders premultiply
         rim = RIM * pixel_ratio
         half_width = TRAIL_HALF_WIDTH * pixel_ratio
-        segments = np.concatenate([trail_segments(handle, rect) for handle in overlay.handles])
+        segments = np.concatenate([np.zeros(0, SEGMENT), *(line_segments(line, rect) for line in lines)])
         self._trails.draw(
             segments, viewport=viewport_size, rim=rim, half_width=half_width, reach=half_width + rim + 1.0
         )

@@ -44,6 +44,7 @@ class FakeStream:
         self.frames_per_chunk = frames_per_chunk
         self.fps = fps
         self.size = (256, 144)
+        self.max_tracks = 400
         self.timings_ms: dict[str, float] = {}
         self.context_frames: dict[str, tuple[int, int]] = {}
         self.motion = np.zeros((frames_per_chunk, 1, 1, 4), np.float32)

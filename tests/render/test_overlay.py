@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from render.overlay import COLOURS, Overlay, OverlayHandle, sprites, trail_segments
+from render.overlay import COLOURS, Overlay, OverlayHandle, line_segments, sprites, trail
 from render.renderer import Renderer
 from render.surface import Surface
 from render.viewport_map import letterbox
@@ -114,7 +114,7 @@ def test_the_joints_of_a_half_transparent_trail_show_no_beads(ctx):
 
 @pytest.mark.parametrize("points", [[], [(0.5, 0.5)], [(0.5, 0.5)] * 9, [(0.5, 0.5), (0.5001, 0.5)]])
 def test_a_trail_without_length_is_no_line(points):
-    assert len(trail_segments(trail_of(points), letterbox((16, 9), SIZE))) == 0
+    assert len(line_segments(trail(trail_of(points)), letterbox((16, 9), SIZE))) == 0
 
 
 def test_a_trail_that_turns_back_on_itself_is_drawn(ctx):

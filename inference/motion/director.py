@@ -1,0 +1,159 @@
+"""The director: all ways to direct, mixed into the one set of tracks that a chunk follows.
+
+Owns the order of mixing, the budget and the rule for conflicts. Never reads a clock and never sees the UI. Lives on the
+engine's thread.
+
+The order: performers move handles by themselves (a path that plays, a sound); handles become grids of tracks; sources
+that bring tracks of their own (a borrowed motion) are added.
+
+The budget: handles first, each with its whole grid; then the sources in their order, thinned evenly to what is left.
+
+The rule for conflicts: what the hand holds, nobody else moves. A source's track that lies in a handle's grid when
+either of the two appears is left out for the rest of its life.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from inference.motion.hand import HandMotion
+from inference.tracks import Tracks
+
+if TYPE_CHECKING:
+    from inference.channels import ControlSnapshot
+
+SOURCE_IDS = 1 << 24  # tracks that one source may number
+
+
+@dataclass(frozen=True)
+class Span:
+    """The chunk that is directed. since_s, now_s: the control time that it samples, in seconds of the engine's clock.
+    frame: index of its first frame (0 is the picture), frames: how many, fps: of the video.
+    """
+
+    since_s: float
+    now_s: float
+    frame: int
+    frames: int
+    fps: float
+
+    @property
+    def times_s(self) -> np.ndarray:
+        """The control time of each frame, float64 [T]; the last is exactly now_s."""
+        times_s = self.since_s + np.arange(1, self.frames + 1) / self.frames * (self.now_s - self.since_s)
+        times_s[-1] = self.now_s  # to the last bit: events are paired with frames by it
+        return times_s
+
+    def video_s(self, began: int) -> np.ndarray:
+        """Seconds of video from the frame `began` to each frame, float64 [T]."""
+        return (self.frame + np.arange(self.frames) - began) / self.fps
+
+
+class Performer(Protocol):
+    """Moves handles by itself. An immutable value, or safe on both threads.
+
+    key: a number of its own, the same as long as it performs; a new one begins anew.
+    """
+
+    @property
+    def key(self) -> int: ...
+
+    def perform(self, snapshot: ControlSnapshot, span: Span, began: int) -> ControlSnapshot:
+        """The snapshot with handles added, or with the polylines of some bent. began: the first frame that this
+        performer directed.
+        """
+
+
+class TrackSource(Protocol):
+    """Brings tracks of its own, numbered by `source_ids`. An immutable value, or safe on both threads."""
+
+    @property
+    def key(self) -> int: ...
+
+    def tracks(self, span: Span, began: int) -> Tracks:
+        """T = span.frames rows."""
+
+
+def source_ids(key: int, numbers: np.ndarray) -> np.ndarray:
+    """The ids of a source's tracks, int64 [N]: negative, so that they are never a handle's. numbers: int [N], from 0 to
+    SOURCE_IDS - 1.
+    """
+    return -(np.int64(key) * SOURCE_IDS + numbers.astype(np.int64) + 1)
+
+
+class Director:
+    """Snapshots to tracks, chunk after chunk. budget: how many tracks the model takes."""
+
+    def __init__(self, size: tuple[int, int], budget: int) -> None:
+        self._hand = HandMotion(size)
+        self._budget = budget
+        self.reset(size)
+
+    def reset(self, size: tuple[int, int]) -> None:
+        """Forget where everything was; whatever still performs begins anew (after a load or a restart)."""
+        self._aspect = size[1] / size[0]
+        self._hand.reset(size)
+        self._began: dict[int, int] = {}
+        self._known: dict[int, set[int]] = {}  # by source, the tracks it has shown
+        self._left_out: dict[int, set[int]] = {}  # by source, the tracks that a handle took
+        self._handles: set[int] = set()
+
+    @property
+    def began(self) -> dict[int, int]:
+        """The first frame of everything that performs now, by key."""
+        return dict(self._began)
+
+    def direct(self, snapshot: ControlSnapshot, span: Span) -> Tracks:
+        """The tracks of the chunk `span`."""
+        present = [one.key for one in (*snapshot.performers, *snapshot.sources)]
+        self._began = {key: self._began.get(key, span.frame) for key in present}
+        for performer in snapshot.performers:
+            snapshot = performer.perform(snapshot, span, self._began[performer.key])
+        tracks = self._hand.advance(snapshot, span.frames)
+        parts, room = [tracks], self._budget - tracks.ids.size
+        for source in snapshot.sources:
+            part = self._unclaimed(source.key, source.tracks(span, self._began[source.key]), snapshot)
+            part = _thinned(part, room)
+            room -= part.ids.size
+            parts.append(part)
+        self._handles = {handle.id for handle in snapshot.handles}
+        self._known = {key: known for key, known in self._known.items() if key in self._began}
+        self._left_out = {key: out for key, out in self._left_out.items() if key in self._began}
+        return joined(parts)
+
+    def _unclaimed(self, key: int, tracks: Tracks, snapshot: ControlSnapshot) -> Tracks:
+        """The source's tracks without those that a handle took when either appeared."""
+        known, out = self._known.setdefault(key, set()), self._left_out.setdefault(key, set())
+        is_new = np.array([i not in known for i in tracks.ids.tolist()], np.bool_)
+        taken = np.zeros(tracks.ids.size, np.bool_)
+        for handle in snapshot.handles:
+            reach = np.array([handle.radius * self._aspect, handle.radius])
+            path = snapshot.paths.get(handle.id)
+            at = path[0, 1:] if path is not None and len(path) else np.array(handle.xy)
+            inside = np.all(np.abs(tracks.xy[0] - at) <= reach, axis=1)  # [N]
+            taken |= inside & (is_new | (handle.id not in self._handles))
+        known.update(tracks.ids.tolist())
+        out.update(tracks.ids[taken].tolist())
+        return tracks.of_points(np.array([i not in out for i in tracks.ids.tolist()], np.bool_))
+
+
+def joined(parts: list[Tracks]) -> Tracks:
+    """Several sets of tracks of equal length as one, in the order of their ids, as a session file has them."""
+    ids = np.concatenate([part.ids for part in parts])
+    order = np.argsort(ids)
+    xy = np.concatenate([part.xy for part in parts], axis=1)[:, order]
+    visible = np.concatenate([part.visible for part in parts], axis=1)[:, order]
+    return Tracks(xy, visible, ids[order])
+
+
+def _thinned(tracks: Tracks, room: int) -> Tracks:
+    """At most `room` of the tracks, evenly over their order, the same ones as long as the set is the same."""
+    count = tracks.ids.size
+    if count <= room:
+        return tracks
+    chosen = np.zeros(count, np.bool_)
+    chosen[np.linspace(0, count - 1, max(0, room)).astype(np.int64)] = True
+    return tracks.of_points(chosen)
