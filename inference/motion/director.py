@@ -108,7 +108,7 @@ class Director:
 
     def direct(self, snapshot: ControlSnapshot, span: Span) -> Tracks:
         """The tracks of the chunk `span`."""
-        present = [one.key for one in (*snapshot.performers, *snapshot.sources)]
+        present = [performer.key for performer in snapshot.performers] + [source.key for source in snapshot.sources]
         self._began = {key: self._began.get(key, span.frame) for key in present}
         for performer in snapshot.performers:
             snapshot = performer.perform(snapshot, span, self._began[performer.key])
