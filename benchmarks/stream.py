@@ -5,15 +5,14 @@
 Without a display it starts an Xvfb of its own. Owns the measurement and its definitions:
 
 - `latency_*_ms`: from the sending of an X motion event to the swap of the first frame whose own track sample contains
-it,
-  which is the first with `sampled_s` at or after the moment the window took the event in. Events come at random phase.
+  it, which is the first with `sampled_s` at or after the moment the window took the event in. Events come at random
+  phase.
 - `latency_first_frame_p50_ms`: to the swap of the first frame of the chunk that consumed the event: when the picture
-begins
-  to answer.
+  begins to answer.
 - `capacity_fps`: frames made a second of engine time not spent waiting; `fps`: distinct model frames shown a second.
 - `peak_share`: the transformer's FLOPs by formula over the wall time in its stage, over the best of 20 products of
-1024 x
-  1024 matrices before the stream starts, with the same threads, in the number format the model runs in (`peak_dtype`).
+  1024 x 1024 matrices before the stream starts, in the number format the model runs in (`peak_dtype`), with the threads
+  that the transformer has (`transformer_threads`: half of all; the decoder has the others).
 
 Prints a table, then one JSON line.
 """
@@ -48,6 +47,7 @@ from inference.engine import EngineState
 from inference.motion_transformer import transformer_flops
 from inference.offline import available_cores
 from inference.picture import best_bucket, load_picture
+from inference.pipeline import share_cores
 from inference.precision import fastest_dtype
 
 SETTLE_S = 4.0  # the pacer's estimates need about ten chunks
@@ -167,6 +167,8 @@ class Hand:
 def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[str, object]:
     """Runs the window for `seconds` of dragging; the picture is cropped to the bucket nearest its shape."""
     torch.set_num_threads(threads)
+    share_cores()
+    transformer_threads = torch.get_num_threads()
     config, dtype = load_config(package / "model.toml"), fastest_dtype()
     peak = matmul_peak_flops(dtype)
     app = application()
@@ -230,6 +232,7 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
         "rss_mb_after_2_min": round(early_mb[0], 1) if early_mb else None,
         "backend": "torch",
         "threads": threads,
+        "transformer_threads": transformer_threads,
         "slowed": stats.slowed,
         "dropped": stats.dropped,
         "seconds": seconds,

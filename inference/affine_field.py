@@ -13,7 +13,7 @@ from torch import Tensor
 
 # In picture heights:
 SHARPNESS = 0.015  # closer than this, tracks count alike
-HOLD = 0.01  # tracks that spread less than this say little about turning and growing
+HOLD = 0.005  # tracks that spread less than this say little about turning and growing
 
 
 def affine_field(at: Tensor, points: Tensor, moved: Tensor, visible: Tensor) -> Tensor:
@@ -27,7 +27,8 @@ def affine_field(at: Tensor, points: Tensor, moved: Tensor, visible: Tensor) -> 
     ones = torch.ones_like(at[:, :1])
     places = torch.cat([at, at.square().sum(1, keepdim=True) + SHARPNESS**2, ones], dim=1)  # [Q, 4]
     tracks = torch.stack([-2 * x, -2 * y, torch.ones_like(x), x * x + y * y], dim=1)  # [M, 4, N]
-    weight = (places @ tracks).reciprocal_().square_()  # [M, Q, N]
+    weight = (places @ tracks).clamp_min_(0.5 * SHARPNESS**2).reciprocal_()  # [M, Q, N]; the product rounds
+    weight = weight.square().mul_(weight)
     columns = torch.stack([torch.ones_like(x), x, y, u, v, x * x, x * y, y * y, x * u, y * u, x * v, y * v], dim=-1)
     sums = weight @ (columns * visible[..., None])  # [M, Q, 12]
     mass, x, y, u, v, xx, xy, yy, xu, yu, xv, yv = sums.unbind(-1)

@@ -39,7 +39,8 @@ FAINT = 1e-6  # below this a weight counts for nothing
 
 @dataclass(frozen=True)
 class Carried:
-    """Frames [B, T, 3, H, W]; on latent cells [B, T, ., h, w]: displacement (x, y) in picture heights, confidence and
+    """Frames [B, T, 3, H, W], and how far the picture shows what belongs there, `shown` [B, T, 1, H, W] in [0, 1]; on
+    latent cells [B, T, ., h, w]: displacement (x, y) in picture heights, confidence and
     support in [0, 1].
 
     layers: [B, T, 4, H / 4, W / 4], of what the frames are mixed: the moving layer's displacement (x, y) in picture
@@ -47,6 +48,7 @@ class Carried:
     """
 
     frames: Tensor
+    shown: Tensor
     layers: Tensor
     displacement: Tensor
     confidence: Tensor
@@ -96,10 +98,12 @@ def carry(picture: Tensor, belongs: Tensor, origin: Tensor, xy: Tensor, visible:
     warped = F.grid_sample(unmoved, grid, align_corners=False, padding_mode="border")
     weight = shares.sum(1, keepdim=True)
     mixed = (shares[:, :1] * warped + shares[:, 1:] * unmoved) / weight.clamp_min(FAINT)
+    shown = weight.clamp_max(1.0)
 
     confidence = support * agreement + (1.0 - support) * stayed
     return Carried(
-        frames=fill(mixed, weight.clamp_max(1.0)).unflatten(0, (batch, frames)),
+        frames=fill(mixed, shown).unflatten(0, (batch, frames)),
+        shown=shown.unflatten(0, (batch, frames)),
         layers=layers.unflatten(0, (batch, frames)),
         displacement=_on_cells(here * (moving > still), batch),
         confidence=_on_cells(confidence, batch),

@@ -100,6 +100,13 @@ class AffinityConfig:
 
 
 @dataclass(frozen=True)
+class BlendConfig:
+    """How much of the carried picture a frame lets through: `inference.blend`."""
+
+    width: int  # features of a cell of 4x4 pixels
+
+
+@dataclass(frozen=True)
 class ControlConfig:
     """How tracks become input channels (paper section 1, and `inference.carry`)."""
 
@@ -132,6 +139,7 @@ class ModelConfig:
     buckets: tuple[tuple[int, int], ...]
     autoencoder: AutoencoderConfig
     affinity: AffinityConfig
+    blend: BlendConfig
     transformer: TransformerConfig
     cache: CacheConfig
     control: ControlConfig

@@ -1,6 +1,6 @@
-"""The engine: one thread around a `Stream`.
+"""The engine: one thread around a `Stream`, and a second one that decodes a chunk while the next one is made.
 
-Owns the stream, its pacing, the motion source and the session file; nobody else touches them once `start` was
+Owns the stream, its pacing, the director and the session file; nobody else touches them once `start` was
 called. Talks to the UI through the three channels and through listeners, which it calls on its own thread.
 Never touches Qt or OpenGL, never polls: it waits for its next deadline or a command. A failure is told in a
 sentence and the thread lives on.
@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,12 +37,12 @@ from inference.errors import UserError, as_user_error
 from inference.lifecycle import TRANSITIONS, EngineEvent, EngineState, FramesReady, StateChanged
 from inference.motion.director import Director, Span
 from inference.pacing import EngineStats, Meters, Pacer
+from inference.pipeline import Pipeline, inference_mode, lower_thread_priority, share_cores
 from inference.session import SessionLog
 from inference.tracks import Tracks
 
 log = logging.getLogger(__name__)
 
-NICENESS = 10  # the window must stay smooth beside a busy model
 WARM_UP_CHUNKS = 2  # the first pays for lazy set-up, the second is a first estimate of the time a chunk takes
 
 
@@ -65,13 +63,16 @@ class StreamLike(Protocol):
     def anchor(self, tracks: Tracks) -> None: ...
     def set_prompt(self, prompt: str) -> None: ...
     def advance(self, tracks: Tracks) -> np.ndarray: ...
+    def make(self, tracks: Tracks) -> Any: ...
+    def decode(self, chunk: Any) -> np.ndarray:
+        """Of what `make` gave; on the decoding thread."""
 
 
 class Engine:
     """See the module. `make_stream` runs on the engine thread at the first Load and again after it failed.
 
     sessions: folder for session files, None for none. package: the name written into them. clock and wait are
-    replaced in tests; wait(seconds or None) returns early when a command comes.
+    replaced in tests; wait(seconds or None) returns early when a command comes. decoder: replaced in tests.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Engine:
         package: str = "",
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float | None], object] | None = None,
+        decoder: Executor | None = None,
     ) -> None:
         self.mailbox = ControlMailbox()
         self.ring = FrameRing()
@@ -91,6 +93,7 @@ class Engine:
         self._wait = wait or self._commands.wait
         self._listeners: list[Callable[[EngineEvent], None]] = []
         self._meters = Meters()
+        self._decoding = Pipeline(decoder)
         self._session = SessionLog(sessions, package)
         self._thread: threading.Thread | None = None
         self._state = EngineState.IDLE
@@ -102,6 +105,7 @@ class Engine:
         self._pacer: Pacer | None = None
         self._director: Director | None = None
         self._next_index = 0
+        self._last_began_s: float | None = None  # of the chunk before, where nothing was waited for since
 
     # any thread
 
@@ -151,10 +155,11 @@ class Engine:
     def _run(self) -> None:
         lower_thread_priority()
         try:
-            with _inference_mode():
+            with inference_mode():
                 while not self._stopping:
                     self.turn()
         finally:
+            self._decoding.stop()
             self._commands.close(UserError("The engine has stopped.", next="Start the application again."))
 
     def turn(self) -> None:
@@ -166,13 +171,16 @@ class Engine:
             self._wait(None)
         else:
             now_s = self._clock()
-            if (take_s := self._pacer.take_at(now_s)) > now_s:
+            if (take_s := self._pacer.take_at(now_s, int(self._decoding.busy))) > now_s:
+                self._last_began_s = None
                 self._wait(take_s - now_s)
             else:
                 self._make_chunk()
 
     def _obey(self, command: Command, future: Future[Any]) -> None:
+        self._last_began_s = None
         try:
+            self._finish_decoding()  # a command finds every chunk whole
             match command:
                 case Load():
                     self._load(command)
@@ -268,6 +276,7 @@ class Engine:
         """Open, show the picture, and where this size is new make a few chunks that nobody sees."""
         if self._stream is None:
             self._stream = self._make_stream()
+            share_cores()
         stream = self._stream
         first = stream.open(load.picture, load.prompt, load.seed)
         self.ring.clear()
@@ -310,34 +319,64 @@ class Engine:
         assert self._stream is not None
         assert self._director is not None
         began_s = self._clock()
+        interval_s = 0.0 if self._last_began_s is None else began_s - self._last_began_s
+        self._last_began_s = began_s
         stream, frames, index = self._stream, self._stream.frames_per_chunk, self._next_index
         snapshot = self.mailbox.take(began_s)
         span = Span(snapshot.since_s, snapshot.now_s, index, frames, stream.fps)
         try:
             tracks = self._director.direct(snapshot, span).rounded()
-            images = stream.advance(tracks)
+            chunk = stream.make(tracks)
+            made_s = self._clock() - began_s
+            making = _Making(chunk, span, made_s, interval_s, snapshot.oldest_event_s, self._director.began)
+            motion, stages_ms = stream.motion, stream.timings_ms
+            self._decoding.put(lambda: self._finish_chunk(stream, making, motion, stages_ms))
         except Exception as fault:
-            error = as_user_error(
-                fault,
-                "Making the next frames failed",
-                self._kept(),
-                "Start again from the picture, or open another.",
-            )
-            self._enter(EngineState.FAILED, str(error))
+            self._fail(fault)
             return
-        now_s = self._clock()
-        due_s = self._pacer.finished(now_s - began_s, now_s)
-        sampled_s = span.times_s.tolist()
         self._next_index += frames
-        motion, began = stream.motion, self._director.began
-        self.ring.push([Frame(index + j, images[j], due_s[j], sampled_s[j], motion[j], began) for j in range(frames)])
-        self._emit(FramesReady())
-        event_s = snapshot.oldest_event_s
-        if event_s is not None:
-            first = next(j for j in range(frames) if sampled_s[j] >= event_s)
-            self._meters.latency(due_s[first] - event_s)
         self._note_session(lambda: self._session.chunk(index, tracks))
-        self._meters.chunk(frames, self._clock() - began_s, dict(stream.timings_ms))
+
+    def _finish_chunk(
+        self, stream: StreamLike, making: _Making, motion: np.ndarray, stages_ms: dict[str, float]
+    ) -> None:
+        """The second half of a chunk, on the decoding thread."""
+        assert self._pacer is not None
+        started_s = self._clock()
+        images = stream.decode(making.chunk)
+        now_s, span = self._clock(), making.span
+        took_s = making.made_s + now_s - started_s  # not counted: how long it waited for the chunk before
+        pace_s = max(making.made_s, now_s - started_s, making.interval_s)
+        due_s = self._pacer.finished(took_s, now_s, pace_s)
+        sampled_s = span.times_s.tolist()
+        self.ring.push([
+            Frame(span.frame + j, images[j], due_s[j], sampled_s[j], motion[j], making.performing)
+            for j in range(span.frames)
+        ])  # fmt: skip
+        self._emit(FramesReady())
+        if making.event_s is not None:
+            first = next(j for j in range(span.frames) if sampled_s[j] >= making.event_s)
+            self._meters.latency(due_s[first] - making.event_s)
+        self._meters.chunk(span.frames, took_s, dict(stages_ms), pace_s)
+
+    def _finish_decoding(self) -> None:
+        try:
+            self._decoding.drain()
+        except Exception as fault:
+            self._fail(fault)
+
+    def _fail(self, fault: Exception) -> None:
+        """A chunk could not be made: told, and waits for a retry."""
+        error = as_user_error(
+            fault,
+            "Making the next frames failed",
+            self._kept(),
+            "Start again from the picture, or open another.",
+        )
+        if self._state is EngineState.RUNNING:
+            self._enter(EngineState.FAILED, str(error))
+        else:
+            self._say(str(error))
 
     def _kept(self) -> str:
         return "The picture and the points are kept." if self._opened is not None else ""
@@ -374,25 +413,19 @@ class Engine:
                 log.exception("a listener failed")
 
 
+@dataclass(frozen=True, eq=False)
+class _Making:
+    """A chunk between its halves: what `make` gave, how long that took, how long after the chunk before it began (0
+    where it was waited for), the oldest event that it contains, and what directed it beside the hand.
+    """
+
+    chunk: Any
+    span: Span
+    made_s: float
+    interval_s: float
+    event_s: float | None
+    performing: dict[int, int]
+
+
 def _with(load: Load, *, prompt: str | None = None, seed: int | None = None) -> Load:
     return Load(load.picture, load.prompt if prompt is None else prompt, load.seed if seed is None else seed)
-
-
-def lower_thread_priority() -> None:
-    """Make this thread, and the pools it will start, give way to the window. Linux only: elsewhere a native
-    thread id is nothing `setpriority` knows."""
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-    except OSError as fault:
-        log.warning("the inference thread keeps its priority: %s", fault)
-
-
-def _inference_mode() -> AbstractContextManager[Any]:
-    """torch's inference mode, where there is torch."""
-    try:
-        import torch
-    except ImportError:
-        return nullcontext()
-    return torch.inference_mode()

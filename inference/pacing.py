@@ -1,8 +1,7 @@
 """When to take the controls and when each frame is due: the engine's clockwork, as plain arithmetic.
 
 Owns the estimates of how long a chunk takes and the schedule made from them, and the meters a status line
-shows. Never reads a clock and never waits: the engine tells it the time. One thread, except `Meters`, which
-any thread may read.
+shows. Never reads a clock and never waits: the engine tells it the time. Any thread.
 """
 
 from __future__ import annotations
@@ -33,14 +32,16 @@ class Pacer:
     def __init__(self, fps: float, frames: int) -> None:
         self._nominal_s = 1.0 / fps
         self._frames = frames
-        self._usual_s = 0.0  # running mean of the time for a chunk
+        self._lock = threading.Lock()
+        self._usual_s = 0.0  # running mean of the time from taking the controls to frames
         self._spread_s = 0.0  # running mean deviation from it
+        self._pace_s = 0.0  # running mean of the time from chunk to chunk: less, where stages overlap
         self._next_due_s: float | None = None
 
     @property
     def period_s(self) -> float:
         """Seconds from one frame to the next."""
-        return max(self._nominal_s, self._usual_s / self._frames)
+        return max(self._nominal_s, self._pace_s / self._frames)
 
     @property
     def slowed(self) -> bool:
@@ -52,39 +53,49 @@ class Pacer:
         """Seconds kept free between the estimated end of a chunk and the time its first frame is due."""
         return _MARGIN_FLOOR_S + _MARGIN_DEVIATIONS * self._spread_s
 
-    def take_at(self, now_s: float) -> float:
-        """When to take the controls for the next chunk; now where nothing is scheduled."""
-        if self._next_due_s is None:
-            return now_s
-        return self._next_due_s - self._usual_s - self.margin_s
+    def take_at(self, now_s: float, unfinished: int = 0) -> float:
+        """When to take the controls for the next chunk; now where nothing is scheduled. unfinished: chunks taken and
+        not finished yet, which come first."""
+        with self._lock:
+            if self._next_due_s is None:
+                return now_s
+            due_s = self._next_due_s + unfinished * self._frames * self.period_s
+            return due_s - self._usual_s - self.margin_s
 
-    def finished(self, took_s: float, now_s: float) -> list[float]:
-        """A chunk took `took_s` and is ready now: the due time of each of its frames."""
-        self.learn(took_s)
-        due_s = now_s if self._next_due_s is None else max(self._next_due_s, now_s)
-        self._next_due_s = due_s + self._frames * self.period_s
-        return [due_s + frame * self.period_s for frame in range(self._frames)]
+    def finished(self, took_s: float, now_s: float, pace_s: float | None = None) -> list[float]:
+        """A chunk took `took_s` and is ready now: the due time of each of its frames. pace_s: of its stages the slowest
+        one's time, where they overlap with those of other chunks; None where they do not."""
+        self.learn(took_s, pace_s)
+        with self._lock:
+            due_s = now_s if self._next_due_s is None else max(self._next_due_s, now_s)
+            self._next_due_s = due_s + self._frames * self.period_s
+            return [due_s + frame * self.period_s for frame in range(self._frames)]
 
-    def learn(self, took_s: float) -> None:
+    def learn(self, took_s: float, pace_s: float | None = None) -> None:
         """Count one chunk's time in the estimates."""
-        if self._usual_s == 0.0:
-            self._usual_s = took_s
-            return
-        deviation_s = min(took_s, _OUTLIER * self._usual_s) - self._usual_s
-        self._spread_s += _SMOOTHING * (abs(deviation_s) - self._spread_s)
-        self._usual_s += _SMOOTHING * deviation_s
+        pace_s = took_s if pace_s is None else pace_s
+        with self._lock:
+            if self._usual_s == 0.0:
+                self._usual_s, self._pace_s = took_s, pace_s
+                return
+            deviation_s = min(took_s, _OUTLIER * self._usual_s) - self._usual_s
+            self._spread_s += _SMOOTHING * (abs(deviation_s) - self._spread_s)
+            self._usual_s += _SMOOTHING * deviation_s
+            self._pace_s += _SMOOTHING * (min(pace_s, _OUTLIER * self._pace_s) - self._pace_s)
 
     def snap(self) -> None:
         """Forget the schedule, keep the estimates: the next chunk is taken at once and due when it is
         ready."""
-        self._next_due_s = None
+        with self._lock:
+            self._next_due_s = None
 
 
 @dataclass(frozen=True)
 class EngineStats:
     """What a status line shows. Rates and percentiles are over the last chunks, not the whole run.
 
-    capacity_fps: frames made a second of the time not spent waiting. chunk_ms: median by stage, "total"
+    capacity_fps: frames made a second of the time not spent waiting, which is the slowest stage's where they overlap.
+    chunk_ms: median by stage, "total"
     included. latency_ms: from a pointer event to the due time of the first frame that contains it; NaN before
     the first event. context: the first and last frame of what the last chunk was made of ("sink", "window", "current").
     """
@@ -105,7 +116,7 @@ class EngineStats:
 
 
 class Meters:
-    """The last chunks' times and the last events' latencies. Written by the engine thread, read by any."""
+    """The last chunks' times and the last events' latencies."""
 
     _CHUNKS = 120
     _EVENTS = 240
@@ -121,11 +132,12 @@ class Meters:
             self._latencies_ms: deque[float] = deque(maxlen=self._EVENTS)
             self._latency_n = 0
 
-    def chunk(self, frames: int, took_s: float, stages_ms: dict[str, float]) -> None:
-        """One chunk of `frames` took `took_s` from taking the controls to handing the frames over."""
+    def chunk(self, frames: int, took_s: float, stages_ms: dict[str, float], pace_s: float | None = None) -> None:
+        """One chunk of `frames` took `took_s` from taking the controls to handing the frames over. pace_s: as in
+        `Pacer.finished`."""
         with self._lock:
             self._made_frames += frames
-            self._chunks.append((frames, took_s, stages_ms | {"total": took_s * 1000}))
+            self._chunks.append((frames, pace_s or took_s, stages_ms | {"total": took_s * 1000}))
 
     def latency(self, seconds: float) -> None:
         with self._lock:
@@ -144,7 +156,7 @@ class Meters:
         with self._lock:
             chunks, latencies_ms = list(self._chunks), list(self._latencies_ms)
             made_frames, latency_n = self._made_frames, self._latency_n
-        busy_s = sum(took_s for _, took_s, _ in chunks)
+        busy_s = sum(pace_s for _, pace_s, _ in chunks)
         stages = sorted({stage for _, _, by_stage in chunks for stage in by_stage})
         times_ms = {stage: [c[2][stage] for c in chunks if stage in c[2]] for stage in stages}
         return EngineStats(

@@ -16,6 +16,7 @@ from torch import nn
 
 from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder
+from inference.blend import BlendNet
 from inference.config import ModelConfig, load_config
 from inference.errors import UserError
 from inference.generator import Generator
@@ -26,6 +27,7 @@ DESCRIPTION = "model.toml"
 AUTOENCODER = "autoencoder.safetensors"
 GENERATOR = "generator.safetensors"
 AFFINITY = "affinity.safetensors"
+BLEND = "blend.safetensors"
 TEXT_FOLDER = "minilm"  # beside the package's own folder: several packages share one text encoder
 
 
@@ -37,6 +39,7 @@ class ModelPackage:
     autoencoder: Autoencoder
     generator: Generator
     affinity: AffinityNet
+    blend: BlendNet
     text: TextEncoder
     device: torch.device
     dtype: torch.dtype
@@ -52,16 +55,18 @@ class ModelPackage:
         config = load_config(path / DESCRIPTION)
         dtype = fastest_dtype(device)
         autoencoder, generator = Autoencoder(config.autoencoder), Generator(config)
-        affinity = AffinityNet(config.affinity)
+        affinity, blend = AffinityNet(config.affinity), BlendNet(config.blend)
         load_weights(autoencoder, path / AUTOENCODER)
         load_weights(generator, path / GENERATOR)
         load_weights(affinity, path / AFFINITY)
-        for module in (autoencoder, generator):
+        load_weights(blend, path / BLEND)
+        for module in (autoencoder, generator, blend):
             module.eval().requires_grad_(False).to(device=device, dtype=dtype)
         affinity.eval().requires_grad_(False).to(device=device)  # once a picture: it stays in float32
-        autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
+        for module in (autoencoder, blend):
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
         text = TextEncoder.load(path.parent / TEXT_FOLDER)
-        return cls(config, autoencoder, generator, affinity, text, torch.device(device), dtype)
+        return cls(config, autoencoder, generator, affinity, blend, text, torch.device(device), dtype)
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

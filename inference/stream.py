@@ -1,7 +1,8 @@
 """A living picture, one chunk at a time: rollout, carry and decoder, synchronous and deterministic.
 
 Owns the picture, where each track lies in it, and the decoder's state. No threads, no clock, no Qt. The same package,
-number format, thread count, seed, picture, prompt and consumed tracks give the same frames. One thread at a time.
+number format, thread count, seed, picture, prompt and consumed tracks give the same frames. One thread at a time, but
+for `decode`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,6 +27,17 @@ from inference.rollout import Rollout
 from inference.tracks import Tracks
 
 MAX_LEFT = 4096  # points that went whose origins are kept: as many as 64 handles and two whole budgets of tracks have
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """A chunk between its two halves. latents: [1, F, C, h, w]. through: the carried frames [T, 3, H, W] and how far
+    the picture shows them [T, 1, H, W], None for a model that carries no picture. timings_ms: of its stages so far.
+    """
+
+    latents: Tensor
+    through: tuple[Tensor, Tensor] | None
+    timings_ms: dict[str, float]
 
 
 class Stream:
@@ -77,7 +90,10 @@ class Stream:
         cache = transformer.empty_cache(self.package.config.cache, 1, height // CELL, width // CELL)
         self._rollout = Rollout(self.package.generator, self.package.config, self._encode_text(prompt), cache, seed)
         latent = self._write_picture()
-        frames, self._decoded = self._decode(latent, None)
+        # Four times, as the encoder took it; it lets itself through like any frame.
+        itself = [x.expand(FRAMES, -1, -1, -1) for x in (self._picture, torch.ones_like(self._picture[:, :1]))]
+        through = (itself[0], itself[1]) if self.package.config.control.carry else None
+        frames, self._decoded = self._decode(latent, through, None)
         return frames[-1]
 
     def origin(self, point: int) -> tuple[float, float] | None:
@@ -104,17 +120,20 @@ class Stream:
         rollout.text = self._encode_text(prompt)
         self._write_picture()
 
-    @torch.no_grad()
     def advance(self, tracks: Tracks) -> np.ndarray:
-        """Makes the next chunk along `tracks` (T = frames_per_chunk); uint8 [T, H, W, 4].
+        """Makes the next chunk along `tracks` (T = frames_per_chunk); uint8 [T, H, W, 4]."""
+        return self.decode(self.make(tracks))
 
-        A track seen for the first time is traced back to where its point lies in the picture.
+    @torch.no_grad()
+    def make(self, tracks: Tracks) -> Chunk:
+        """The first half of `advance`: the chunk's latents. A track seen for the first time is traced back to where its
+        point lies in the picture.
         """
         rollout = self._opened()
         if len(tracks) != self.frames_per_chunk:
             raise ValueError(f"a chunk takes {self.frames_per_chunk} rows of tracks, not {len(tracks)}")
-        self.timings_ms = {}
-        with self._timed("control"):
+        timings_ms = self.timings_ms = {}
+        with timed(timings_ms, "control"):
             tracks = self._budgeted(tracks)
             born = self._born(tracks)
             origin, ids = self._origins(tracks)
@@ -126,27 +145,29 @@ class Stream:
             if carried is not None:
                 self._displacement = carried.displacement[0, -1]
                 self.motion = carried.layers[0].permute(0, 2, 3, 1).contiguous().cpu().numpy()  # [T, h, w, 4]
-        with self._timed("transformer"):
+        with timed(timings_ms, "transformer"):
             if born:
                 self._write_picture()
             sunk, seen = rollout.cache.sunk, rollout.cache.seen
             latents = rollout.next_chunk(direction)
         self.context_frames = context_frames(sunk, seen, self._made, latents.shape[1])
         self._made += latents.shape[1]
-        with self._timed("decode"):
-            frames, self._decoded = self._decode(latents, self._decoded)
+        through = None if carried is None else (carried.frames[0], carried.shown[0])
+        return Chunk(latents, through, timings_ms)
+
+    @torch.no_grad()
+    def decode(self, chunk: Chunk) -> np.ndarray:
+        """The second half of `advance`; every chunk once, in order. May run on another thread than `make`, beside the
+        next chunk's: they share nothing but the weights.
+        """
+        with timed(chunk.timings_ms, "decode"):
+            frames, self._decoded = self._decode(chunk.latents, chunk.through, self._decoded)
         return frames
 
     def _opened(self) -> Rollout:
         if self._rollout is None:
             raise RuntimeError("open a picture first")
         return self._rollout
-
-    @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.timings_ms[stage] = (time.perf_counter() - start) * 1e3
 
     def _tensor(self, picture: np.ndarray) -> Tensor:
         x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1.0
@@ -223,12 +244,25 @@ class Stream:
         keep = np.sort(np.concatenate([np.flatnonzero(known), chosen]))
         return Tracks(tracks.xy[:, keep], tracks.visible[:, keep], tracks.ids[keep])
 
-    def _decode(self, latents: Tensor, state: DecoderState | None) -> tuple[np.ndarray, DecoderState]:
+    def _decode(
+        self, latents: Tensor, through: tuple[Tensor, Tensor] | None, state: DecoderState | None
+    ) -> tuple[np.ndarray, DecoderState]:
+        """Frames uint8 [T, H, W, 4]. through: the carried frames [T, 3, H, W] and how far the picture shows them."""
         video, after = self.package.autoencoder.decoder(latents, state)
-        rgb = video[0].flatten(0, 1).float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)  # [T, 3, H, W]
+        rgb = video[0].flatten(0, 1)  # [T, 3, H, W]
+        if through is not None:
+            rgb = self.package.blend(rgb, *(x.to(rgb.dtype) for x in through))
+        rgb = rgb.float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
         rgba = torch.full((len(rgb), 4, *rgb.shape[2:]), 255, dtype=torch.uint8, device=rgb.device)
         rgba[:, :3] = rgb
         return rgba.permute(0, 2, 3, 1).contiguous().cpu().numpy(), after
+
+
+@contextmanager
+def timed(timings_ms: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    timings_ms[stage] = (time.perf_counter() - start) * 1e3
 
 
 def context_frames(sunk: int, seen: int, made: int, new: int) -> dict[str, tuple[int, int]]:

@@ -11,6 +11,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,6 +25,14 @@ def square_picture(width: int = 256, height: int = 144) -> np.ndarray:
     ramp = np.stack([x * 200 // width, y * 200 // height, np.full_like(x, 60)], axis=2).astype(np.uint8)
     ramp[height // 2 - 8 : height // 2 + 8, width // 2 - 8 : width // 2 + 8] = 255
     return ramp
+
+
+@dataclass
+class FakeChunk:
+    """Between the two halves of a chunk: how far each frame is shifted, (right, down) in pixels."""
+
+    shifts: list[tuple[int, int]]
+    timings_ms: dict[str, float]
 
 
 class FakeStream:
@@ -56,6 +65,7 @@ class FakeStream:
         self.fail_open: Exception | None = None
         self.fail_prompt: Exception | None = None
         self.fail_advance: Exception | None = None
+        self.fail_decode: Exception | None = None
         self._spend = spend
         self._picture: np.ndarray | None = None
         self._origins: dict[int, np.ndarray] = {}
@@ -86,6 +96,10 @@ class FakeStream:
 
     def advance(self, tracks: Tracks) -> np.ndarray:
         """Tracks of T frames -> uint8 [T, H, W, 4]."""
+        return self.decode(self.make(tracks))
+
+    def make(self, tracks: Tracks) -> FakeChunk:
+        """Four fifths of the cost."""
         if self.fail_advance is not None:
             raise self.fail_advance
         if self._picture is None:
@@ -93,14 +107,22 @@ class FakeStream:
         if len(tracks) != self.frames_per_chunk:
             raise ValueError(f"{self.frames_per_chunk} rows expected, {len(tracks)} given")
         self.consumed.append(tracks)
-        self._spend(self.cost_s)
+        self._spend(0.8 * self.cost_s)
         share = self.cost_s * 1000 / 10
         made = self.frames_per_chunk * len(self.consumed)
         self.context_frames = {"sink": (0, 0), "current": (made - self.frames_per_chunk + 1, made)}
-        self.timings_ms = {"control": share, "transformer": 7 * share, "decode": 2 * share}
+        self.timings_ms = {"control": share, "transformer": 7 * share}
         shifts = [self._shift(tracks, row) for row in range(len(tracks))]
         self.motion = np.array([[[[dx / self.size[1], dy / self.size[1], 1.0, 0.0]]] for dx, dy in shifts], np.float32)
-        picture = self._picture
+        return FakeChunk(shifts, self.timings_ms)
+
+    def decode(self, chunk: FakeChunk) -> np.ndarray:
+        """The last fifth. uint8 [T, H, W, 4]."""
+        if self.fail_decode is not None:
+            raise self.fail_decode
+        self._spend(0.2 * self.cost_s)
+        chunk.timings_ms["decode"] = 2 * self.cost_s * 1000 / 10
+        picture, shifts = self._picture, chunk.shifts
         return np.stack([np.roll(picture, (dy, dx), axis=(0, 1)) if dx or dy else picture for dx, dy in shifts])
 
     def _shift(self, tracks: Tracks, row: int) -> tuple[int, int]:

@@ -10,9 +10,11 @@ import torch
 
 from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder
+from inference.blend import BlendNet
 from inference.config import (
     AffinityConfig,
     AutoencoderConfig,
+    BlendConfig,
     CacheConfig,
     ControlConfig,
     ModelConfig,
@@ -20,7 +22,7 @@ from inference.config import (
     TransformerConfig,
 )
 from inference.generator import Generator
-from inference.package import AFFINITY, AUTOENCODER, DESCRIPTION, GENERATOR, TEXT_FOLDER, save_weights
+from inference.package import AFFINITY, AUTOENCODER, BLEND, DESCRIPTION, GENERATOR, TEXT_FOLDER, save_weights
 
 TEXT = Path(__file__).parent.parent / "assets" / "models" / TEXT_FOLDER
 
@@ -35,6 +37,7 @@ def tiny_config(*, chunk: int = 1, window: int = 2, carry: bool = True) -> Model
             decoder_eighth=8, decoder_blocks=1, decoder_quarter=4, decoder_quarter_blocks=1,
         ),
         affinity=AffinityConfig(features=4, quarter=8, eighth=8, sixteenth=8, layers=1, heads=2),
+        blend=BlendConfig(width=4),
         transformer=TransformerConfig(
             in_channels=4 + 6 + (4 + 2 if carry else 0), out_channels=4, dim=24, heads=2, layers=2, ffn_dim=32,
             text_dim=384, text_tokens=8, freq_dim=16, patch=(1, 2, 2), eps=1e-6, cross_attn_norm=True, qk_norm=True,
@@ -70,6 +73,7 @@ def write_package(folder: Path, config: ModelConfig | None = None) -> Path:
     save_weights(random_weights(Autoencoder(config.autoencoder)), package / AUTOENCODER)
     save_weights(random_weights(Generator(config), 1), package / GENERATOR)
     save_weights(random_weights(AffinityNet(config.affinity), 2), package / AFFINITY)
+    save_weights(random_weights(BlendNet(config.blend), 3), package / BLEND)
     if not (folder / TEXT_FOLDER).exists():
         (folder / TEXT_FOLDER).symlink_to(TEXT)
     return package

@@ -187,12 +187,12 @@ def certainty_weight(direction: Direction, unsure: float) -> Tensor | float:
 
 @torch.no_grad()
 def streamed(generator: Generator, config: ModelConfig, data: Directed) -> dict[str, Tensor]:
-    """Latents [1, 1 + F, C, h, w] of a clip: `model`, made chunk by chunk; `autoencoder`, the truth's; and
+    """Latents [B, 1 + F, C, h, w] of clips: `model`, made chunk by chunk; `autoencoder`, the truth's; and
     `carried`.
     """
-    _, count, _, h, w = data.latents.shape
+    batch, count, _, h, w = data.latents.shape
     transformer, chunk = generator.transformer, config.cache.chunk
-    text, cache = transformer.encode_text(data.text), transformer.empty_cache(config.cache, 1, h, w)
+    text, cache = transformer.encode_text(data.text), transformer.empty_cache(config.cache, batch, h, w)
     rollout = Rollout(generator, config, text, cache, 0)
     rollout.write_picture(data.latents[:, :1], data.picture)
     made = [rollout.next_chunk(data.chunks.latents(i, i + chunk)) for i in range(0, count - 1, chunk)]

@@ -87,14 +87,14 @@ def test_says_that_it_was_asked_for_where_there_is_a_display(monkeypatch):
 
 def test_a_failing_model_is_told_and_leaves_no_files(short_demo, tmp_path, capsys):
     stream = FakeStream(cost_s=0.02)
-    taken = stream.advance
+    taken = stream.make
 
     def fails_once_the_hand_is_there(tracks):
         if len(tracks.ids):
             raise UserError("The model broke.", next="Mend it.")
         return taken(tracks)
 
-    stream.advance = fails_once_the_hand_is_there
+    stream.make = fails_once_the_hand_is_there
     assert run(short_demo, stream, tmp_path / "out") == 2
     assert "The model broke." in capsys.readouterr().err
     assert not list((tmp_path / "out").iterdir())

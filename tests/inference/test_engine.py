@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from inference.channels import Frame, Handle, Load, Pause, Restart, Resume, SetPrompt, Stop
-from inference.engine import NICENESS, Engine, lower_thread_priority
+from inference.engine import Engine
 from inference.errors import UserError
 from inference.lifecycle import TRANSITIONS, EngineEvent, EngineState, FramesReady, StateChanged
+from inference.pipeline import NICENESS, lower_thread_priority
 from inference.session import session_to_tracks
 from tests.fakes import FakeClock, FakeStream, square_picture
 
@@ -30,6 +31,18 @@ def handle(x: float = 0.5, *, held: bool = True) -> Handle:
     return Handle(1, (x, 0.5), not held, held, 0.05)
 
 
+class Inline(Executor):
+    """Runs every job at once, so that the two halves of a chunk follow each other."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as fault:
+            future.set_exception(fault)
+        return future
+
+
 class Rig:
     """An engine without a thread on a fake clock, with everything it told and every frame it made."""
 
@@ -39,7 +52,9 @@ class Rig:
         self.made_streams = 0
         self.fail_make: Exception | None = None
         self.blocked = False
-        self.engine = Engine(self._make, sessions=sessions, package="fake", clock=self.clock.now, wait=self._wait)
+        self.engine = Engine(
+            self._make, sessions=sessions, package="fake", clock=self.clock.now, wait=self._wait, decoder=Inline()
+        )
         self.events: list[EngineEvent] = []
         self.frames: list[Frame] = []
         self.engine.subscribe(self._hear)
@@ -238,6 +253,18 @@ def test_a_failing_chunk_is_told_and_a_restart_goes_on() -> None:
     assert rig.engine.state is EngineState.RUNNING
 
 
+def test_a_chunk_that_fails_in_its_second_half_is_told_and_a_restart_goes_on() -> None:
+    rig = loaded()
+    rig.stream.fail_decode = RuntimeError("out of colours")
+    rig.run(1.0)
+    assert rig.engine.state is EngineState.FAILED
+    assert "out of colours" in rig.messages[-1]
+    rig.stream.fail_decode = None
+    rig.do(Restart()).result(0)
+    rig.run(0.3)
+    assert rig.engine.state is EngineState.RUNNING
+
+
 def test_a_restart_that_fails_stays_failed() -> None:
     rig = loaded()
     rig.stream.fail_open = MemoryError()
@@ -325,18 +352,18 @@ def test_frames_are_due_evenly(cost_s: float) -> None:
     due = [frame.due_s for frame in rig.frames[1:]]
     np.testing.assert_allclose(np.diff(due), 1 / FPS, rtol=1e-6)
     stats = rig.engine.stats()
-    assert stats.capacity_fps == pytest.approx(T / cost_s)
+    assert stats.capacity_fps == pytest.approx(T / (0.8 * cost_s))  # the first half is the slower one
     assert not stats.slowed
 
 
 def test_a_slow_stream_slows_the_clock_evenly() -> None:
     rig = loaded(0.3)
     rig.run(10.0)
-    due = [frame.due_s for frame in rig.frames[5:]]
-    np.testing.assert_allclose(np.diff(due), 0.3 / T, rtol=1e-6)
+    due = [frame.due_s for frame in rig.frames[60:]]  # the estimates settle within some ten chunks
+    np.testing.assert_allclose(np.diff(due), 0.3 / T, rtol=0.01)
     stats = rig.engine.stats()
     assert stats.slowed
-    assert stats.clock_fps == pytest.approx(T / 0.3)
+    assert stats.clock_fps == pytest.approx(T / 0.3, rel=0.01)
 
 
 @pytest.mark.parametrize("cost_s", [0.01, 0.05, 0.1, 0.15])
