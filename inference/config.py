@@ -100,6 +100,17 @@ class AffinityConfig:
 
 
 @dataclass(frozen=True)
+class DepthConfig:
+    """How near everything in a picture is: `inference.depth`."""
+
+    quarter: int  # feature width at 1/4 resolution
+    eighth: int
+    sixteenth: int
+    layers: int  # of attention over the whole picture, at 1/16
+    heads: int
+
+
+@dataclass(frozen=True)
 class ControlConfig:
     """How tracks become input channels (paper section 1, and `inference.carry`)."""
 
