@@ -17,6 +17,7 @@ from torch import nn
 from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder
 from inference.config import ModelConfig, load_config
+from inference.depth import DepthNet
 from inference.errors import UserError
 from inference.generator import Generator
 from inference.precision import fastest_dtype
@@ -26,6 +27,7 @@ DESCRIPTION = "model.toml"
 AUTOENCODER = "autoencoder.safetensors"
 GENERATOR = "generator.safetensors"
 AFFINITY = "affinity.safetensors"
+DEPTH = "depth.safetensors"  # only where model.toml has a [depth]
 TEXT_FOLDER = "minilm"  # beside the package's own folder: several packages share one text encoder
 
 
@@ -37,6 +39,7 @@ class ModelPackage:
     autoencoder: Autoencoder
     generator: Generator
     affinity: AffinityNet
+    depth: DepthNet | None
     text: TextEncoder
     device: torch.device
     dtype: torch.dtype
@@ -53,15 +56,20 @@ class ModelPackage:
         dtype = fastest_dtype(device)
         autoencoder, generator = Autoencoder(config.autoencoder), Generator(config)
         affinity = AffinityNet(config.affinity)
+        depth = DepthNet(config.depth) if config.depth else None
         load_weights(autoencoder, path / AUTOENCODER)
         load_weights(generator, path / GENERATOR)
         load_weights(affinity, path / AFFINITY)
+        if depth is not None:
+            load_weights(depth, path / DEPTH)
         for module in (autoencoder, generator):
             module.eval().requires_grad_(False).to(device=device, dtype=dtype)
-        affinity.eval().requires_grad_(False).to(device=device)  # once a picture: it stays in float32
+        for once_a_picture in (affinity, depth):
+            if once_a_picture is not None:  # it stays in float32
+                once_a_picture.eval().requires_grad_(False).to(device=device)
         autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
         text = TextEncoder.load(path.parent / TEXT_FOLDER)
-        return cls(config, autoencoder, generator, affinity, text, torch.device(device), dtype)
+        return cls(config, autoencoder, generator, affinity, depth, text, torch.device(device), dtype)
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

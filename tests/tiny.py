@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import tomli_w
@@ -15,12 +14,14 @@ from inference.config import (
     AutoencoderConfig,
     CacheConfig,
     ControlConfig,
+    DepthConfig,
     ModelConfig,
     SamplerConfig,
     TransformerConfig,
 )
+from inference.depth import DepthNet
 from inference.generator import Generator
-from inference.package import AFFINITY, AUTOENCODER, DESCRIPTION, GENERATOR, TEXT_FOLDER, save_weights
+from inference.package import AFFINITY, AUTOENCODER, DEPTH, DESCRIPTION, GENERATOR, TEXT_FOLDER, save_weights
 
 TEXT = Path(__file__).parent.parent / "assets" / "models" / TEXT_FOLDER
 
@@ -49,6 +50,7 @@ def tiny_config(*, chunk: int = 1, window: int = 2, carry: bool = True) -> Model
             spread_sure=0.3,
             spread_unsure=0.8,
         ),
+        depth=DepthConfig(quarter=8, eighth=8, sixteenth=8, layers=1, heads=2),
     )  # fmt: skip
 
 
@@ -66,10 +68,12 @@ def write_package(folder: Path, config: ModelConfig | None = None) -> Path:
     config = config or tiny_config()
     package = folder / "tiny"
     package.mkdir(parents=True)
-    (package / DESCRIPTION).write_text(tomli_w.dumps(asdict(config)), encoding="utf-8")
+    (package / DESCRIPTION).write_text(tomli_w.dumps(config.described()), encoding="utf-8")
     save_weights(random_weights(Autoencoder(config.autoencoder)), package / AUTOENCODER)
     save_weights(random_weights(Generator(config), 1), package / GENERATOR)
     save_weights(random_weights(AffinityNet(config.affinity), 2), package / AFFINITY)
+    if config.depth is not None:
+        save_weights(random_weights(DepthNet(config.depth), 3), package / DEPTH)
     if not (folder / TEXT_FOLDER).exists():
         (folder / TEXT_FOLDER).symlink_to(TEXT)
     return package

@@ -5,7 +5,8 @@ beside the workers that make pictures.
 
     python -m training.depth --recipe training/recipes/pocket/depth.toml --start assets/models/pocket --run runs/depth
 
-`--start`: a package whose affinity network it begins with; without, from nothing. Resumes from the run's folder.
+`--start`: a package, or a run of training.affinity, whose network it begins with; without, from nothing.
+Resumes from the run's folder.
 """
 
 from __future__ import annotations
@@ -274,7 +275,7 @@ def load_depth(folder: Path) -> DepthNet:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", type=Path, required=True)
-    parser.add_argument("--start", type=Path, help="a package whose affinity network it begins with")
+    parser.add_argument("--start", type=Path, help="a package or an affinity run whose network it begins with")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
     parser.add_argument("--threads", type=int, default=1)
