@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inference.config import DepthConfig
+from inference.motion.ground import FARTHEST
 from inference.pyramid import Pyramid
 
 FINE = 2  # places along a feature's side: depth has half the picture's resolution
 NEAREST = 0.99  # quantile that counts as the nearest: one wild pixel does not push all else away
-FARTHEST = 0.01  # 1/z is never less: a hundred times as far as the nearest, where nothing moves any more
 
 
 class DepthNet(Pyramid):

@@ -17,11 +17,11 @@ from torch import Tensor
 from inference.autoencoder import CELL, FRAMES, DecoderState
 from inference.cache import KeyValues
 from inference.carry import trace_back
-from inference.depth import FARTHEST, inverse_depth
+from inference.depth import inverse_depth
 from inference.errors import UserError
 from inference.generator import direct, direct_picture
 from inference.layer import belonging
-from inference.motion.ground import ground_inverse_depth
+from inference.motion.ground import FARTHEST, ground_inverse_depth
 from inference.package import ModelPackage
 from inference.rollout import Rollout
 from inference.tracks import Tracks

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+FARTHEST = 0.01  # relative inverse depth is never less: a hundred times as far as the nearest, where nothing moves
 WALL = 0.08  # inverse depth of the wall: about twelve times as far as the nearest floor
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference.depth import FARTHEST, DepthNet, inverse_depth, relative
+from inference.depth import DepthNet, inverse_depth, relative
+from inference.motion.ground import FARTHEST
 from tests.tiny import random_weights, tiny_config
 
 
