@@ -49,11 +49,12 @@ train-pocket: $(VENV)/.ready-train ## train the small model under runs/; goes on
 	$(PY) -m training.world.fetch
 	$(PY) -m training.autoencoder --recipe $(POCKET)/autoencoder.toml --run runs/autoencoder
 	$(PY) -m training.affinity --recipe $(POCKET)/affinity.toml --run runs/affinity
+	$(PY) -m training.depth --recipe $(POCKET)/depth.toml --start runs/affinity --run runs/depth
 	$(PY) -m training.causal --recipe $(POCKET)/causal.toml --autoencoder runs/autoencoder --affinity runs/affinity --run runs/causal
 	$(PY) -m training.autoencoder --recipe $(POCKET)/decoder.toml --start runs/autoencoder --run runs/decoder
-	$(PY) -m training.export --recipe $(POCKET)/causal.toml --autoencoder runs/decoder --affinity runs/affinity --run runs/causal --package runs/pocket
-	$(PY) -m training.blend --recipe $(POCKET)/blend.toml --package runs/pocket --run runs/blend
-	$(PY) -m training.export --recipe $(POCKET)/causal.toml --autoencoder runs/decoder --affinity runs/affinity --run runs/causal --blend runs/blend --package assets/models/pocket
+	$(PY) -m training.export --recipe $(POCKET)/causal.toml --autoencoder runs/decoder --affinity runs/affinity --depth runs/depth --run runs/causal --package assets/models/pocket
+	$(PY) -m training.blend --recipe $(POCKET)/blend.toml --package assets/models/pocket --run runs/blend
+	$(PY) -m training.export --blend runs/blend --package assets/models/pocket
 
 gif: $(VENV)/.ready-run ## make the README's docs/figures/drag.gif from the recorded demo
 	$(PY) -m desktop.demo --gif docs/figures/drag.gif

@@ -22,9 +22,10 @@ from desktop.pictures import read_starters
 from desktop.recorded_hand import Demo, load_demo
 from desktop.theme import apply_theme
 from inference.config import load_config
-from inference.engine import Engine, StreamLike
+from inference.engine import Engine
 from inference.errors import UserError
 from inference.offline import open_package
+from inference.stream_like import StreamLike
 
 log = logging.getLogger(__name__)
 

@@ -25,10 +25,11 @@ from PIL import Image
 from desktop.recorded_hand import Demo, RecordedHand, load_demo
 from desktop.resources import default_package, resource_path
 from inference.channels import Frame, Load
-from inference.engine import Engine, EngineEvent, EngineState, FramesReady, StateChanged, StreamLike
+from inference.engine import Engine, EngineEvent, EngineState, FramesReady, StateChanged
 from inference.errors import UserError
 from inference.offline import open_package
 from inference.picture import best_bucket, load_picture
+from inference.stream_like import StreamLike
 from inference.video import VideoWriter
 from render.context import GLUnavailable, offscreen_context
 from render.overlay import Overlay

@@ -10,64 +10,23 @@ owner maps (`training.affinity`), and `inference.layer` asks it what goes along 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from inference.config import AffinityConfig
-
-STRIDE = 4  # pixels of a feature's side
-GROUPS = 8  # of channels that are normalised together
-
-
-class Block(nn.Module):
-    """Two normalised 3x3 convolutions over a skip."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList([nn.GroupNorm(GROUPS, width) for _ in range(2)])
-        self.convs = nn.ModuleList([nn.Conv2d(width, width, 3, padding=1) for _ in range(2)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = x
-        for norm, conv in zip(self.norms, self.convs, strict=True):
-            y = conv(F.silu(norm(y)))
-        return x + y
+from inference.pyramid import STRIDE as STRIDE  # of the features
+from inference.pyramid import Pyramid
 
 
-class AffinityNet(nn.Module):
+class AffinityNet(Pyramid):
     """Pictures [B, 3, H, W] in [-1, 1] to features [B, D, H/4, W/4]; H and W divide by 16.
 
-    exp(-|f_p - f_q|^2) is the affinity of two places: 1 where they belong to one thing. Convolutions find borders;
-    attention over the whole picture, at a sixteenth of its size, finds out what they enclose.
+    exp(-|f_p - f_q|^2) is the affinity of two places: 1 where they belong to one thing.
     """
 
     def __init__(self, config: AffinityConfig) -> None:
-        super().__init__()
+        super().__init__(config, config.features, placed=False)
         self.config = config
-        quarter, eighth, sixteenth = config.quarter, config.eighth, config.sixteenth
-        self.stem = nn.Conv2d(3 * STRIDE**2, quarter, 3, padding=1)
-        self.down = nn.ModuleList([nn.Conv2d(4 * quarter, eighth, 1), nn.Conv2d(4 * eighth, sixteenth, 1)])
-        self.before = nn.ModuleList([Block(width) for width in (quarter, eighth, sixteenth)])
-        layer = nn.TransformerEncoderLayer(
-            sixteenth, config.heads, 2 * sixteenth, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
-        )
-        self.whole = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
-        self.up = nn.ModuleList([nn.Conv2d(sixteenth, eighth, 1), nn.Conv2d(eighth, quarter, 1)])
-        self.after = nn.ModuleList([Block(width) for width in (sixteenth, eighth, quarter)])
-        self.out = nn.Conv2d(quarter, config.features, 3, padding=1)
-
-    def forward(self, picture: Tensor) -> Tensor:
-        quarter = self.before[0](self.stem(F.pixel_unshuffle(picture, STRIDE)))
-        eighth = self.before[1](self.down[0](F.pixel_unshuffle(quarter, 2)))
-        x = self.before[2](self.down[1](F.pixel_unshuffle(eighth, 2)))  # [B, ., H/16, W/16]
-        x = self.after[0](self.whole(x.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:]))
-        x = self.after[1](eighth + _doubled(self.up[0](x)))
-        x = self.after[2](quarter + _doubled(self.up[1](x)))
-        return self.out(F.silu(x))
-
-
-def _doubled(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def feature_distance(features: Tensor, at: Tensor) -> Tensor:

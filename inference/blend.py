@@ -27,6 +27,7 @@ class BlendNet(nn.Module):
 
     def __init__(self, config: BlendConfig) -> None:
         super().__init__()
+        self.config = config
         self.look = nn.Conv2d(_SEEN * CELL * CELL, config.width, 1)
         self.around = nn.Conv2d(config.width, config.width, 3, padding=1)
         self.out = nn.Conv2d(config.width, CELL * CELL, 3, padding=1)

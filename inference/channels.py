@@ -244,6 +244,18 @@ class SetPrompt:
 
 
 @dataclass(frozen=True)
+class GetDepth:
+    """Answers with the picture's relative inverse depth, float32 [h, w], read-only (`Stream.depth`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class SetDepth:
+    """Another depth for the picture, float32 [h, w], or None for its own (`Stream.set_depth`)."""
+
+    depth: np.ndarray | None
+
+
+@dataclass(frozen=True)
 class Pause:
     """Generate nothing until Resume; holds through a Load or Restart, and before the first one."""
 
@@ -258,7 +270,7 @@ class Stop:
     """End the engine's thread."""
 
 
-Command = Load | Restart | SetPrompt | Pause | Resume | Stop
+Command = Load | Restart | SetPrompt | GetDepth | SetDepth | Pause | Resume | Stop
 
 
 class CommandQueue:

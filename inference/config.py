@@ -7,9 +7,9 @@ tensors and imports no torch: a window without a model reads it too. Any thread.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from inference.errors import UserError
@@ -100,6 +100,17 @@ class AffinityConfig:
 
 
 @dataclass(frozen=True)
+class DepthConfig:
+    """How near everything in a picture is: `inference.depth`."""
+
+    quarter: int  # feature width at 1/4 resolution
+    eighth: int
+    sixteenth: int
+    layers: int  # of attention over the whole picture, at 1/16
+    heads: int
+
+
+@dataclass(frozen=True)
 class BlendConfig:
     """How much of the carried picture a frame lets through: `inference.blend`."""
 
@@ -139,11 +150,17 @@ class ModelConfig:
     buckets: tuple[tuple[int, int], ...]
     autoencoder: AutoencoderConfig
     affinity: AffinityConfig
-    blend: BlendConfig
     transformer: TransformerConfig
     cache: CacheConfig
     control: ControlConfig
     sampler: SamplerConfig
+    # What a package may lack:
+    depth: DepthConfig | None = None  # then the ground plane is taken
+    blend: BlendConfig | None = None  # then frames are what the decoder makes
+
+    def described(self) -> dict[str, Any]:
+        """As `model.toml` says it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def __post_init__(self) -> None:
         control_channels = self.control.head_channels + (self.autoencoder.channels + 2 if self.control.carry else 0)
@@ -178,15 +195,17 @@ T = TypeVar("T")
 def parse(kind: type[T], table: dict[str, Any], where: str) -> T:
     """Builds the dataclass `kind` from a TOML table. Raises ValueError naming a missing, unknown or mistyped key."""
     hints = get_type_hints(kind)
-    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]  # T is always one of the dataclasses above
-    if unknown := sorted(table.keys() - names):
+    known = {f.name: f.default is MISSING for f in fields(kind)}  # type: ignore[arg-type]  # always one of the above
+    if unknown := sorted(table.keys() - known.keys()):
         raise ValueError(f"{where} has an unknown key {unknown[0]!r}")
-    if missing := sorted(names - table.keys()):
+    if missing := sorted(name for name, needed in known.items() if needed and name not in table):
         raise ValueError(f"{where} lacks {missing[0]!r}")
-    return kind(**{name: _value(hints[name], table[name], f"{where}.{name}") for name in names})
+    return kind(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in table.items()})
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
+    if isinstance(hint, UnionType):  # a part that may be left out
+        (hint,) = (kind for kind in get_args(hint) if kind is not NoneType)
     if isinstance(hint, type) and is_dataclass(hint):
         if not isinstance(value, dict):
             raise ValueError(f"{where} must be a table")
@@ -199,7 +218,6 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if len(items) != len(value):
             raise ValueError(f"{where} must have {len(items)} entries")
         return tuple(_value(item, entry, where) for item, entry in zip(items, value, strict=True))
-    assert not isinstance(hint, UnionType)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not hint:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -26,10 +26,12 @@ from inference.channels import (
     ControlMailbox,
     Frame,
     FrameRing,
+    GetDepth,
     Load,
     Pause,
     Restart,
     Resume,
+    SetDepth,
     SetPrompt,
     Stop,
 )
@@ -39,33 +41,12 @@ from inference.motion.director import Director, Span
 from inference.pacing import EngineStats, Meters, Pacer
 from inference.pipeline import Pipeline, inference_mode, lower_thread_priority, share_cores
 from inference.session import SessionLog
+from inference.stream_like import StreamLike
 from inference.tracks import Tracks
 
 log = logging.getLogger(__name__)
 
 WARM_UP_CHUNKS = 2  # the first pays for lazy set-up, the second is a first estimate of the time a chunk takes
-
-
-class StreamLike(Protocol):
-    """What the engine needs of `inference.stream.Stream`."""
-
-    frames_per_chunk: int
-    fps: float
-    size: tuple[int, int]
-    timings_ms: dict[str, float]
-    context_frames: dict[str, tuple[int, int]]  # (first, last) of "sink", "window", "current"; replaced with each chunk
-    motion: np.ndarray
-    max_tracks: int
-
-    def open(self, picture: np.ndarray, prompt: str = "", seed: int = 0) -> np.ndarray:
-        """Raises UserError only before anything changed, so that what ran before runs on."""
-
-    def anchor(self, tracks: Tracks) -> None: ...
-    def set_prompt(self, prompt: str) -> None: ...
-    def advance(self, tracks: Tracks) -> np.ndarray: ...
-    def make(self, tracks: Tracks) -> Any: ...
-    def decode(self, chunk: Any) -> np.ndarray:
-        """Of what `make` gave; on the decoding thread."""
 
 
 class Engine:
@@ -136,8 +117,8 @@ class Engine:
         return True
 
     def send(self, command: Command) -> Future[Any]:
-        """Queue a command. The future gives None when it is done, or raises the UserError that is also told
-        to the listeners."""
+        """Queue a command. The future gives its answer (None, unless it asks something) when it is done, or raises
+        the UserError that is also told to the listeners."""
         return self._commands.put(command)
 
     def subscribe(self, listener: Callable[[EngineEvent], None]) -> None:
@@ -179,6 +160,7 @@ class Engine:
 
     def _obey(self, command: Command, future: Future[Any]) -> None:
         self._last_began_s = None
+        answer: object = None
         try:
             self._finish_decoding()  # a command finds every chunk whole
             match command:
@@ -188,6 +170,10 @@ class Engine:
                     self._restart(seed)
                 case SetPrompt(text):
                     self._set_prompt(text)
+                case GetDepth():
+                    answer = self._with_picture().depth()
+                case SetDepth(depth):
+                    self._with_picture().set_depth(depth)
                 case Pause():
                     self._held = True
                     if self._state is EngineState.RUNNING:
@@ -206,7 +192,7 @@ class Engine:
                 log.exception("a command failed")
             future.set_exception(error)
         else:
-            future.set_result(None)
+            future.set_result(answer)
 
     def _load(self, load: Load) -> None:
         """Open another picture. On failure the one before goes on: untouched where the fault shows before the
@@ -235,6 +221,11 @@ class Engine:
                 self._enter(EngineState.FAILED, str(error))
             raise error from fault
         self._begin()
+
+    def _with_picture(self) -> StreamLike:
+        if self._opened is None or self._stream is None:
+            raise UserError("There is no picture to look at yet.", next="Open one first.")
+        return self._stream
 
     def _opens_again(self, before: Load) -> bool:
         try:

@@ -24,7 +24,7 @@ from inference.tracks import TrackFile, load_tracks
 from inference.video import VideoWriter
 
 if TYPE_CHECKING:
-    from inference.engine import StreamLike
+    from inference.stream_like import StreamLike
 
 DEFAULT_PACKAGE = Path(__file__).resolve().parent.parent / "assets" / "models" / "pocket"
 

@@ -18,6 +18,7 @@ from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder
 from inference.blend import BlendNet
 from inference.config import ModelConfig, load_config
+from inference.depth import DepthNet
 from inference.errors import UserError
 from inference.generator import Generator
 from inference.precision import fastest_dtype
@@ -27,7 +28,8 @@ DESCRIPTION = "model.toml"
 AUTOENCODER = "autoencoder.safetensors"
 GENERATOR = "generator.safetensors"
 AFFINITY = "affinity.safetensors"
-BLEND = "blend.safetensors"
+DEPTH = "depth.safetensors"  # only where model.toml has a [depth]
+BLEND = "blend.safetensors"  # only where it has a [blend]
 TEXT_FOLDER = "minilm"  # beside the package's own folder: several packages share one text encoder
 
 
@@ -39,7 +41,8 @@ class ModelPackage:
     autoencoder: Autoencoder
     generator: Generator
     affinity: AffinityNet
-    blend: BlendNet
+    depth: DepthNet | None
+    blend: BlendNet | None
     text: TextEncoder
     device: torch.device
     dtype: torch.dtype
@@ -55,18 +58,27 @@ class ModelPackage:
         config = load_config(path / DESCRIPTION)
         dtype = fastest_dtype(device)
         autoencoder, generator = Autoencoder(config.autoencoder), Generator(config)
-        affinity, blend = AffinityNet(config.affinity), BlendNet(config.blend)
+        affinity = AffinityNet(config.affinity)
+        depth = DepthNet(config.depth) if config.depth else None
+        blend = BlendNet(config.blend) if config.blend else None
         load_weights(autoencoder, path / AUTOENCODER)
         load_weights(generator, path / GENERATOR)
         load_weights(affinity, path / AFFINITY)
-        load_weights(blend, path / BLEND)
+        if depth is not None:
+            load_weights(depth, path / DEPTH)
+        if blend is not None:
+            load_weights(blend, path / BLEND)
         for module in (autoencoder, generator, blend):
-            module.eval().requires_grad_(False).to(device=device, dtype=dtype)
-        affinity.eval().requires_grad_(False).to(device=device)  # once a picture: it stays in float32
-        for module in (autoencoder, blend):
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
+            if module is not None:
+                module.eval().requires_grad_(False).to(device=device, dtype=dtype)
+        for once_a_picture in (affinity, depth):
+            if once_a_picture is not None:  # it stays in float32
+                once_a_picture.eval().requires_grad_(False).to(device=device)
+        for convolutions in (autoencoder, blend):
+            if convolutions is not None:
+                convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
         text = TextEncoder.load(path.parent / TEXT_FOLDER)
-        return cls(config, autoencoder, generator, affinity, blend, text, torch.device(device), dtype)
+        return cls(config, autoencoder, generator, affinity, depth, blend, text, torch.device(device), dtype)
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

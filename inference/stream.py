@@ -19,9 +19,11 @@ from torch import Tensor
 from inference.autoencoder import CELL, FRAMES, DecoderState
 from inference.cache import KeyValues
 from inference.carry import trace_back
+from inference.depth import inverse_depth
 from inference.errors import UserError
 from inference.generator import direct, direct_picture
 from inference.layer import belonging
+from inference.motion.ground import FARTHEST, ground_inverse_depth
 from inference.package import ModelPackage
 from inference.rollout import Rollout
 from inference.tracks import Tracks
@@ -60,6 +62,8 @@ class Stream:
         self._made = 0  # latents after the picture's
         self.motion = np.zeros((self.frames_per_chunk, 1, 1, 4), np.float32)
         self._rollout: Rollout | None = None
+        self._pixels: np.ndarray | None = None  # of the picture
+        self._depth: np.ndarray | None = None  # of the picture, once it was asked for or given
 
     @torch.no_grad()
     def open(self, picture: np.ndarray, prompt: str = "", seed: int = 0) -> np.ndarray:
@@ -76,6 +80,8 @@ class Stream:
                 next="Crop the picture to one of them.",
             )
         self.size = (width, height)
+        if self._pixels is None or not np.array_equal(picture, self._pixels):  # a restart keeps what was painted
+            self._pixels, self._depth = picture.copy(), None
         self._picture = self._tensor(picture)
         self._features = self.package.affinity(self._picture)
         self._belongs: tuple[Tensor, Tensor] | None = None  # what was asked, and the answer
@@ -95,6 +101,33 @@ class Stream:
         through = (itself[0], itself[1]) if self.package.config.control.carry else None
         frames, self._decoded = self._decode(latent, through, None)
         return frames[-1]
+
+    def depth(self) -> np.ndarray:
+        """How near everything in the picture is: relative inverse depth (`inference.depth`), float32 [h, w], read-only.
+
+        What `set_depth` gave; else what the package's network sees, looked at once a picture; else the ground plane.
+        The same array until it changes.
+        """
+        self._opened()
+        if self._depth is None:
+            net = self.package.depth
+            found = ground_inverse_depth(*self.size) if net is None else inverse_depth(net, self._picture)
+            found.setflags(write=False)
+            self._depth = found
+        return self._depth
+
+    def set_depth(self, depth: np.ndarray | None) -> None:
+        """Another depth for this picture, float32 [h, w] in [0, 1]; None goes back to the picture's own.
+
+        It holds until another picture is opened. Raises ValueError for another shape or for what is not finite.
+        """
+        self._opened()
+        if depth is not None:
+            if depth.shape != self.size[::-1] or not np.isfinite(depth).all():
+                raise ValueError(f"depth is finite [{self.size[1]}, {self.size[0]}], not {list(depth.shape)}")
+            depth = np.clip(depth, FARTHEST, 1.0).astype(np.float32)
+            depth.setflags(write=False)
+        self._depth = depth
 
     def origin(self, point: int) -> tuple[float, float] | None:
         """Where a point lies in the picture; None for one that is not there."""
@@ -250,7 +283,7 @@ class Stream:
         """Frames uint8 [T, H, W, 4]. through: the carried frames [T, 3, H, W] and how far the picture shows them."""
         video, after = self.package.autoencoder.decoder(latents, state)
         rgb = video[0].flatten(0, 1)  # [T, 3, H, W]
-        if through is not None:
+        if through is not None and self.package.blend is not None:
             rgb = self.package.blend(rgb, *(x.to(rgb.dtype) for x in through))
         rgb = rgb.float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
         rgba = torch.full((len(rgb), 4, *rgb.shape[2:]), 255, dtype=torch.uint8, device=rgb.device)

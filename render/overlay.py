@@ -13,6 +13,7 @@ from typing import Literal
 import moderngl
 import numpy as np
 
+from render.cover import Cover, CoverPainter
 from render.shaders import load_program
 from render.viewport_map import PictureRect
 
@@ -78,19 +79,24 @@ class OverlayDots:
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """All that is drawn over one picture: lines, then dots, then handles, each over the ones before. The hint is text
-    for the window to show; it is not drawn here.
+    """All that is drawn over one picture: a cover, lines, dots, then handles, each over the ones before. The hint is
+    text for the window to show; it is not drawn here.
     """
 
     handles: tuple[OverlayHandle, ...] = ()
     hint: str | None = None
     lines: tuple[OverlayLine, ...] = ()
     dots: tuple[OverlayDots, ...] = ()
+    cover: Cover | None = None
 
     def over(self, below: Overlay) -> Overlay:
         """This one drawn over another."""
         return Overlay(
-            below.handles + self.handles, self.hint or below.hint, below.lines + self.lines, below.dots + self.dots
+            below.handles + self.handles,
+            self.hint or below.hint,
+            below.lines + self.lines,
+            below.dots + self.dots,
+            self.cover or below.cover,
         )
 
 
@@ -151,15 +157,19 @@ def line_segments(line: OverlayLine, rect: PictureRect) -> np.ndarray:
 
 
 class OverlayPainter:
-    """Draws overlays: all lines, then all discs and rings, one instanced call each."""
+    """Draws overlays: the cover, then all lines, then all discs and rings, one call each."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
+        self._cover = CoverPainter(ctx)
         self._trails = _InstancedQuads(ctx, "trail", SEGMENT)
         self._sprites = _InstancedQuads(ctx, "sprite", SPRITE)
 
     def draw(self, overlay: Overlay, rect: PictureRect, viewport_size: tuple[int, int], pixel_ratio: float) -> None:
         """Blends the overlay into the framebuffer in use; the alpha of an opaque one stays 1."""
+        if overlay.cover is not None:
+            self._ctx.enable_only(moderngl.NOTHING)
+            self._cover.draw(overlay.cover, rect, viewport_size)
         lines = (*overlay.lines, *(trail(handle) for handle in overlay.handles))
         if not lines and not overlay.dots:
             return
@@ -176,7 +186,8 @@ class OverlayPainter:
         self._ctx.enable_only(moderngl.NOTHING)
 
     def release(self) -> None:
-        """Frees buffers and programs."""
+        """Frees buffers, programs and the cover's texture."""
+        self._cover.release()
         self._trails.release()
         self._sprites.release()
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inference.motion.ground import ground_inverse_depth
 from inference.tracks import Tracks
 
 
@@ -62,6 +63,7 @@ class FakeStream:
         self.seed = 0
         self.opened: list[tuple[np.ndarray, str, int]] = []
         self.consumed: list[Tracks] = []
+        self.painted: np.ndarray | None = None
         self.fail_open: Exception | None = None
         self.fail_prompt: Exception | None = None
         self.fail_advance: Exception | None = None
@@ -83,6 +85,13 @@ class FakeStream:
         alpha = np.full((height, width, 1), 255, np.uint8)
         self._picture = np.concatenate([picture, alpha], axis=2)
         return self._picture.copy()
+
+    def depth(self) -> np.ndarray:
+        """A floor, unless another depth was set."""
+        return ground_inverse_depth(*self.size) if self.painted is None else self.painted
+
+    def set_depth(self, depth: np.ndarray | None) -> None:
+        self.painted = depth
 
     def anchor(self, tracks: Tracks) -> None:
         """Where points lie in the picture: the first row of these."""

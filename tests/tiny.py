@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import tomli_w
@@ -17,12 +16,14 @@ from inference.config import (
     BlendConfig,
     CacheConfig,
     ControlConfig,
+    DepthConfig,
     ModelConfig,
     SamplerConfig,
     TransformerConfig,
 )
+from inference.depth import DepthNet
 from inference.generator import Generator
-from inference.package import AFFINITY, AUTOENCODER, BLEND, DESCRIPTION, GENERATOR, TEXT_FOLDER, save_weights
+from inference.package import AFFINITY, AUTOENCODER, BLEND, DEPTH, DESCRIPTION, GENERATOR, TEXT_FOLDER, save_weights
 
 TEXT = Path(__file__).parent.parent / "assets" / "models" / TEXT_FOLDER
 
@@ -37,7 +38,6 @@ def tiny_config(*, chunk: int = 1, window: int = 2, carry: bool = True) -> Model
             decoder_eighth=8, decoder_blocks=1, decoder_quarter=4, decoder_quarter_blocks=1,
         ),
         affinity=AffinityConfig(features=4, quarter=8, eighth=8, sixteenth=8, layers=1, heads=2),
-        blend=BlendConfig(width=4),
         transformer=TransformerConfig(
             in_channels=4 + 6 + (4 + 2 if carry else 0), out_channels=4, dim=24, heads=2, layers=2, ffn_dim=32,
             text_dim=384, text_tokens=8, freq_dim=16, patch=(1, 2, 2), eps=1e-6, cross_attn_norm=True, qk_norm=True,
@@ -52,6 +52,8 @@ def tiny_config(*, chunk: int = 1, window: int = 2, carry: bool = True) -> Model
             spread_sure=0.3,
             spread_unsure=0.8,
         ),
+        blend=BlendConfig(width=4),
+        depth=DepthConfig(quarter=8, eighth=8, sixteenth=8, layers=1, heads=2),
     )  # fmt: skip
 
 
@@ -69,11 +71,14 @@ def write_package(folder: Path, config: ModelConfig | None = None) -> Path:
     config = config or tiny_config()
     package = folder / "tiny"
     package.mkdir(parents=True)
-    (package / DESCRIPTION).write_text(tomli_w.dumps(asdict(config)), encoding="utf-8")
+    (package / DESCRIPTION).write_text(tomli_w.dumps(config.described()), encoding="utf-8")
     save_weights(random_weights(Autoencoder(config.autoencoder)), package / AUTOENCODER)
     save_weights(random_weights(Generator(config), 1), package / GENERATOR)
     save_weights(random_weights(AffinityNet(config.affinity), 2), package / AFFINITY)
-    save_weights(random_weights(BlendNet(config.blend), 3), package / BLEND)
+    if config.depth is not None:
+        save_weights(random_weights(DepthNet(config.depth), 3), package / DEPTH)
+    if config.blend is not None:
+        save_weights(random_weights(BlendNet(config.blend), 4), package / BLEND)
     if not (folder / TEXT_FOLDER).exists():
         (folder / TEXT_FOLDER).symlink_to(TEXT)
     return package

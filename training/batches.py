@@ -94,11 +94,15 @@ class WorldBatches(Dataset[Batch]):
         return stacked(samples)
 
     def starting_at(self, index: int) -> Iterator[Batch]:
-        workers = self.settings.workers
-        loader = DataLoader(
-            self, batch_size=None, sampler=_From(index), num_workers=workers, prefetch_factor=2 if workers else None
-        )
-        return iter(loader)
+        return in_order(self, index, self.settings.workers)
+
+
+def in_order(batches: Dataset[Batch], index: int, workers: int) -> Iterator[Batch]:
+    """Batches `index`, `index + 1`, ... for ever; `workers` processes work two ahead."""
+    loader = DataLoader(
+        batches, batch_size=None, sampler=_From(index), num_workers=workers, prefetch_factor=2 if workers else None
+    )
+    return iter(loader)
 
 
 class _From(Sampler[int]):

@@ -24,6 +24,7 @@ from torch.optim import Optimizer
 
 from inference.blend import BlendNet
 from inference.config import BlendConfig, load_config, parse
+from inference.errors import UserError
 from inference.package import BLEND, DESCRIPTION, load_weights
 from training.autoencoder import edge_energy, gradient_loss, learning_rate, psnr
 from training.causal import Directed, Prepare, drawn_style, held_out_batches, streamed
@@ -143,11 +144,14 @@ def train(recipe: BlendRecipe, base: Base, run: Run, *, minutes: float, threads:
 def load_blend(folder: Path) -> BlendNet:
     """The average of a training run's last checkpoint, or the mask of a model package."""
     if (folder / DESCRIPTION).exists():
-        net = BlendNet(load_config(folder / DESCRIPTION).blend)
+        config = load_config(folder / DESCRIPTION).blend
+        if config is None:
+            raise UserError(f"The package {folder} lets nothing of the carried picture through.", next="Train a mask.")
+        net = BlendNet(config)
         load_weights(net, folder / BLEND)
     else:
-        config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
-        net = BlendNet(parse(BlendConfig, config, "blend"))
+        table = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+        net = BlendNet(parse(BlendConfig, table, "blend"))
         net.load_state_dict(torch.load(folder / CHECKPOINT, weights_only=True)["ema"])
     return net.eval().requires_grad_(False)
 

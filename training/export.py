@@ -3,55 +3,88 @@
 Owns what goes into a package's folder, but for the model card, which people write. Never trains. One process.
 
     python -m training.export --recipe training/recipes/pocket/causal.toml --autoencoder runs/autoencoder \
-        --affinity runs/affinity --run runs/causal --blend runs/blend --package assets/models/pocket
+        --affinity runs/affinity --run runs/causal --package assets/models/pocket
 
-The mask of `training.blend` is trained last, on a package: without --blend a package has one that has learnt nothing.
+What a package may lack can be put into one that is there, each from its own run or from another package:
+
+    python -m training.export --depth runs/depth --blend runs/blend --package assets/models/pocket
+
+A new export keeps those that the package has. The mask of `training.blend` is trained on a package: a new generator
+needs a new one.
 """
 
 from __future__ import annotations
 
 import argparse
 import tomllib
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 import torch
 
-from inference.blend import BlendNet
-from inference.config import ModelConfig, parse
+from inference.config import ModelConfig, load_config, parse
 from inference.generator import Generator
-from inference.package import AFFINITY, AUTOENCODER, BLEND, DESCRIPTION, GENERATOR, save_weights
+from inference.package import AFFINITY, AUTOENCODER, BLEND, DEPTH, DESCRIPTION, GENERATOR, save_weights
 from training.affinity import load_affinity
 from training.autoencoder import load_autoencoder
 from training.blend import load_blend
 from training.checkpoint import CHECKPOINT
+from training.depth import load_depth
 from training.distributed import load_part
+
+# What a package may lack: how to load it, and its file.
+EXTRAS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "depth": (load_depth, DEPTH),
+    "blend": (load_blend, BLEND),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--recipe", "--autoencoder", "--affinity", "--run", "--package"):
-        parser.add_argument(name, type=Path, required=True)
-    parser.add_argument("--blend", type=Path, help="run folder of training.blend, or a package")
+    for name in ("recipe", "autoencoder", "affinity", "run", *EXTRAS):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--package", type=Path, required=True)
     arguments = parser.parse_args()
-    autoencoder, affinity = load_autoencoder(arguments.autoencoder), load_affinity(arguments.affinity)
-    recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))
-    parts = {"autoencoder": asdict(autoencoder.config), "affinity": asdict(affinity.config)}
-    config = parse(ModelConfig, recipe["model"] | parts, "model")
-    generator = Generator(config)
-    if (arguments.run / CHECKPOINT).exists():
-        generator.load_state_dict(torch.load(arguments.run / CHECKPOINT, weights_only=True)["ema"])
-    else:  # of training.self_forcing
-        load_part(arguments.run, "ema", generator)
     package: Path = arguments.package
+    given = {name: path for name in EXTRAS if (path := getattr(arguments, name))}
+    before = load_config(package / DESCRIPTION) if (package / DESCRIPTION).exists() else None
+    if arguments.run:
+        if not (arguments.recipe and arguments.autoencoder and arguments.affinity):
+            parser.error("--run needs --recipe, --autoencoder and --affinity beside it")
+        config = write_networks(arguments.recipe, arguments.autoencoder, arguments.affinity, arguments.run, package)
+        if before is not None:
+            config = replace(config, **{name: getattr(before, name) for name in EXTRAS})
+    elif before is not None and given:
+        config = before
+    else:
+        parser.error(f"give --run and what belongs to it for a new package, or {' or '.join(EXTRAS)} for one there is")
+    for name, path in given.items():
+        load, file = EXTRAS[name]
+        network = load(path)
+        save_weights(network, package / file)
+        config = replace(config, **{name: network.config})
+    (package / DESCRIPTION).write_text(tomli_w.dumps(config.described()), encoding="utf-8")
+
+
+def write_networks(recipe: Path, autoencoder_run: Path, affinity_run: Path, run: Path, package: Path) -> ModelConfig:
+    """Writes all weights but those that a package may lack; returns what describes them."""
+    autoencoder, affinity = load_autoencoder(autoencoder_run), load_affinity(affinity_run)
+    model = tomllib.loads(recipe.read_text(encoding="utf-8"))["model"]
+    parts = {"autoencoder": asdict(autoencoder.config), "affinity": asdict(affinity.config)}
+    config = parse(ModelConfig, model | parts, "model")
+    generator = Generator(config)
+    if (run / CHECKPOINT).exists():
+        generator.load_state_dict(torch.load(run / CHECKPOINT, weights_only=True)["ema"])
+    else:  # of training.self_forcing
+        load_part(run, "ema", generator)
     package.mkdir(parents=True, exist_ok=True)
     save_weights(autoencoder, package / AUTOENCODER)
     save_weights(affinity, package / AFFINITY)
     save_weights(generator, package / GENERATOR)
-    blend = load_blend(arguments.blend) if arguments.blend else BlendNet(config.blend)
-    save_weights(blend, package / BLEND)
-    (package / DESCRIPTION).write_text(tomli_w.dumps(asdict(config)), encoding="utf-8")
+    return config
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from inference.errors import UserError
-from inference.generator import Generator
 from training.autoencoder import learning_rate
 from training.distributed import Checkpoints, Group, local, whole
 from training.recipe import OptimiserSettings
@@ -33,9 +32,9 @@ class NotFinite(Exception):
 
 
 class Descent:
-    """A generator under AdamW. `network` is the sharded one."""
+    """A network under AdamW: of a generator, the sharded one."""
 
-    def __init__(self, network: Generator, settings: OptimiserSettings, group: Group) -> None:
+    def __init__(self, network: nn.Module, settings: OptimiserSettings, group: Group) -> None:
         self.network, self.settings, self.group = network, settings, group
         self.optimiser = torch.optim.AdamW(
             network.parameters(), weight_decay=settings.weight_decay, betas=settings.betas
@@ -74,7 +73,7 @@ def _seeds(batches: Sequence[Batch]) -> list[int]:
 
 
 @torch.no_grad()
-def follow(average: Generator, network: Generator, decay: float, step: int) -> None:
+def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Moves the running average towards the weights; while the run is young it follows fast."""
     share = 1.0 - min(decay, (1 + step) / (10 + step))
     for kept, value in zip(average.parameters(), network.parameters(), strict=True):

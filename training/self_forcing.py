@@ -183,7 +183,7 @@ def train(
     checkpoints = Checkpoints(
         folder, group, {"model": student, "ema": average, "critic": critic},
         {"optimiser": (student, descents[0].optimiser), "critic_optimiser": (critic, descents[1].optimiser)},
-        {"trainer": "self_forcing", "model": asdict(config)} | asdict(recipe),
+        {"trainer": "self_forcing", "model": replace(config, depth=None).described()} | asdict(recipe),
     )  # fmt: skip
     if (recipe.data.frames - 1) // FRAMES % config.cache.chunk:
         raise UserError(

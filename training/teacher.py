@@ -18,7 +18,7 @@ import copy
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,7 @@ def train(
     descent = Descent(network, recipe.optimiser, group)
     checkpoints = Checkpoints(
         folder, group, {"model": network, "ema": average}, {"optimiser": (network, descent.optimiser)},
-        {"trainer": "teacher", "model": asdict(base.config)} | asdict(recipe),
+        {"trainer": "teacher", "model": replace(base.config, depth=None).described()} | asdict(recipe),
     )  # fmt: skip
     sampled = Sampled(base.config, later=settings.later, imperfect=settings.imperfect, mask=settings.mask)
     feed = Feed(source_of(sampled, library, recipe.data, group), recipe.data, group)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.channels import Frame, Handle, Load, Pause, Restart, Resume, SetPrompt, Stop
+from inference.channels import Frame, GetDepth, Handle, Load, Pause, Restart, Resume, SetDepth, SetPrompt, Stop
 from inference.engine import Engine
 from inference.errors import UserError
 from inference.lifecycle import TRANSITIONS, EngineEvent, EngineState, FramesReady, StateChanged
@@ -211,6 +211,24 @@ def test_the_prompt_reaches_the_stream_and_outlives_a_restart() -> None:
     assert rig.stream.prompt == "it jumps"
     rig.do(Restart()).result(0)
     assert rig.stream.opened[-1][1] == "it jumps"
+
+
+def test_depth_is_asked_for_and_set_between_chunks_even_while_paused() -> None:
+    rig = loaded()
+    rig.do(Pause()).result(0)
+    np.testing.assert_array_equal(rig.do(GetDepth()).result(0), rig.stream.depth())
+    painted = np.full(PICTURE.shape[:2], 0.3, np.float32)
+    assert rig.do(SetDepth(painted)).result(0) is None
+    np.testing.assert_array_equal(rig.do(GetDepth()).result(0), painted)
+    rig.do(SetDepth(None)).result(0)
+    assert rig.stream.painted is None
+
+
+def test_depth_without_a_picture_is_told() -> None:
+    rig = Rig()
+    for command in (GetDepth(), SetDepth(None)):
+        with pytest.raises(UserError, match="no picture"):
+            rig.do(command).result(0)
 
 
 def test_commands_without_a_picture_do_nothing() -> None:

@@ -1,11 +1,13 @@
 """Packages: what loads, and the sentence for each thing that does not."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from inference.errors import UserError
-from inference.package import AUTOENCODER, DESCRIPTION, GENERATOR, ModelPackage
+from inference.package import AUTOENCODER, DEPTH, DESCRIPTION, GENERATOR, ModelPackage
 from tests.tiny import tiny_config, write_package
 
 
@@ -16,6 +18,14 @@ def test_package_comes_back_as_it_was_saved(tmp_path):
     for name, tensor in package.generator.state_dict().items():
         torch.testing.assert_close(tensor.bfloat16(), saved[name].bfloat16())
     assert not any(p.requires_grad for p in package.generator.parameters())
+
+
+def test_a_package_without_depth_loads(tmp_path):
+    config = replace(tiny_config(), depth=None)
+    package = ModelPackage.load(write_package(tmp_path, config))
+    assert package.depth is None
+    assert package.config == config
+    assert not (tmp_path / "tiny" / DEPTH).exists()
 
 
 def replace_line(path, old, new):
@@ -34,6 +44,9 @@ FAULTS = {
     "unknown key": (lambda p: replace_line(p / DESCRIPTION, "fps =", "frames = 3\nfps ="), "unknown key 'frames'"),
     "missing key": (lambda p: replace_line(p / DESCRIPTION, "fps = 24.0\n", ""), "lacks 'fps'"),
     "wrong type": (lambda p: replace_line(p / DESCRIPTION, "fps = 24.0", 'fps = "24"'), "must be float"),
+    "no depth": (lambda p: (p / DEPTH).unlink(), "lacks depth.safetensors"),
+    "depth cut short": (lambda p: replace_line(p / DESCRIPTION, "[depth]\nquarter = 8\n", "[depth]\n"), "depth lacks"),
+    "depth is no table": (lambda p: replace_line(p / DESCRIPTION, "fps =", "depth = 3\nfps ="), "cannot be used"),
     "impossible": (
         lambda p: replace_line(p / DESCRIPTION, "in_channels = 16", "in_channels = 17"),
         "in_channels is 17",

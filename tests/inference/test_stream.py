@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from inference.errors import UserError
+from inference.motion.ground import ground_inverse_depth
 from inference.package import ModelPackage
 from inference.stream import Stream
 from inference.tracks import Tracks
-from tests.tiny import write_package
+from tests.tiny import tiny_config, write_package
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (32, 64, 3), np.uint8)
 
@@ -192,3 +193,55 @@ def test_nothing_needs_gradients(package):
         stream.open(PICTURE)
         stream.advance(drag(4, (0.2, 0.2), (0.4, 0.4)))
     assert not any(p.requires_grad for p in package.autoencoder.parameters())
+
+
+def test_the_depth_of_a_picture_is_looked_at_once_and_stays_through_a_restart(package):
+    stream = Stream(package)
+    stream.open(PICTURE)
+    depth = stream.depth()
+    assert depth.shape == PICTURE.shape[:2]
+    assert depth.dtype == np.float32
+    assert not depth.flags.writeable
+    stream.advance(Tracks.empty(4))
+    assert stream.depth() is depth
+    stream.open(PICTURE)
+    assert stream.depth() is depth
+    stream.open(255 - PICTURE)
+    other = stream.depth()
+    assert not np.array_equal(other, depth)
+    again = Stream(package)
+    again.open(PICTURE)
+    assert np.array_equal(again.depth(), depth)
+
+
+def test_a_painted_depth_holds_until_it_is_taken_back_or_another_picture_is_opened(package):
+    stream = Stream(package)
+    stream.open(PICTURE)
+    own, painted = stream.depth(), np.full((32, 64), 0.5, np.float32)
+    stream.set_depth(painted)
+    painted[:] = 1.0  # the caller may go on painting
+    stream.open(PICTURE, seed=3)
+    assert (stream.depth() == 0.5).all()
+    stream.set_depth(None)
+    assert np.array_equal(stream.depth(), own)
+    stream.set_depth(painted)
+    stream.open(np.zeros((48, 48, 3), np.uint8))
+    assert stream.depth().shape == (48, 48)
+    for wrong in (painted, np.full((48, 48), np.nan, np.float32)):
+        with pytest.raises(ValueError, match=r"\[48, 48\]"):
+            stream.set_depth(wrong)
+
+
+def test_frames_do_not_depend_on_whether_depth_was_asked_for(package):
+    stream, other = Stream(package), Stream(package)
+    stream.open(PICTURE)
+    other.open(PICTURE)
+    stream.depth()
+    tracks = drag(4, (0.4, 0.5), (0.6, 0.5))
+    assert np.array_equal(stream.advance(tracks), other.advance(tracks))
+
+
+def test_a_package_without_a_depth_network_takes_the_ground_plane(tmp_path):
+    stream = Stream(ModelPackage.load(write_package(tmp_path, replace(tiny_config(), depth=None))))
+    stream.open(PICTURE)
+    assert np.array_equal(stream.depth(), ground_inverse_depth(64, 32))

@@ -1,0 +1,38 @@
+"""What the engine, the command line and the demo need of a stream, so that tests can give them one without a model.
+
+Owns the protocol alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from inference.tracks import Tracks
+
+
+class StreamLike(Protocol):
+    """What the engine needs of `inference.stream.Stream`."""
+
+    frames_per_chunk: int
+    fps: float
+    size: tuple[int, int]
+    timings_ms: dict[str, float]
+    context_frames: dict[str, tuple[int, int]]  # (first, last) of "sink", "window", "current"; replaced with each chunk
+    motion: np.ndarray
+    max_tracks: int
+
+    def open(self, picture: np.ndarray, prompt: str = "", seed: int = 0) -> np.ndarray:
+        """Raises UserError only before anything changed, so that what ran before runs on."""
+
+    def depth(self) -> np.ndarray:
+        """Relative inverse depth of the picture, float32 [h, w]; the same array until it changes."""
+
+    def set_depth(self, depth: np.ndarray | None) -> None: ...
+    def anchor(self, tracks: Tracks) -> None: ...
+    def set_prompt(self, prompt: str) -> None: ...
+    def advance(self, tracks: Tracks) -> np.ndarray: ...
+    def make(self, tracks: Tracks) -> Any: ...
+    def decode(self, chunk: Any) -> np.ndarray:
+        """Of what `make` gave, in order; on the decoding thread."""
