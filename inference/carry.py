@@ -8,9 +8,8 @@ cannot; carrying the picture's own pixels along and encoding them (the design pa
 motion finer than a cell or within a latent's four frames) gives it a start that already moves.
 
 The picture is taken as a moving layer over a still one: a thing that is grabbed comes along whole, its surroundings
-stay. Where neither layer
-can be right (a thing left, the source lies outside the picture) the pixels are replaced by what lies around them,
-softly; making that sharp is the model's part. What it is told:
+stay, and where it left the backdrop is shown. Where none of them can be right (the source lies outside the picture) the
+pixels are replaced by what lies around them, softly; making that sharp is the model's part. What it is told:
 
 - `support`: does a track speak for this cell, or is it merely assumed to stand still?
 - `confidence`: does what is shown agree with the motion of the place it came from?
@@ -27,6 +26,7 @@ from torch.nn import functional as F
 from inference.affine_field import affine_field
 from inference.affinity import STRIDE
 from inference.autoencoder import CELL
+from inference.fill import FAINT, fill
 from inference.layer import grid_centres, moving_layer
 
 # In picture heights:
@@ -34,7 +34,6 @@ AGREEMENT = 0.03  # a disagreement of this much halves the confidence
 # Elsewhere:
 FINE = STRIDE  # pixels: the grid on which layers are weighed
 RIM = 3  # cells of that grid
-FAINT = 1e-6  # below this a weight counts for nothing
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,12 @@ class Carried:
     support: Tensor
 
 
-def carry(picture: Tensor, belongs: Tensor, origin: Tensor, xy: Tensor, visible: Tensor) -> Carried:
+def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: Tensor, visible: Tensor) -> Carried:
     """Moves the picture so that each visible track's origin comes to lie where the track is.
 
-    picture: float32 [B, 3, H, W] in [-1, 1]; belongs: what `inference.layer.belonging` says of it; origin: [B, N, 2];
-    xy: [B, T, N, 2]; visible: bool [B, T, N].
+    picture: float32 [B, 3, H, W] in [-1, 1]; belongs: what `inference.layer.belonging` says of it; behind: [B, 4, H,
+    W], what `inference.backdrop` says is behind what moves; origin: [B, N, 2]; xy: [B, T, N, 2]; visible: bool [B, T,
+    N].
     """
     batch, _, height, width = picture.shape
     frames = xy.shape[1]
@@ -96,37 +96,23 @@ def carry(picture: Tensor, belongs: Tensor, origin: Tensor, xy: Tensor, visible:
     grid = _grid(pixels - _resized(here, (height, width)).flatten(2).transpose(1, 2), aspect, height, width)
     unmoved = picture[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)  # [M, 3, H, W]
     warped = F.grid_sample(unmoved, grid, align_corners=False, padding_mode="border")
-    weight = shares.sum(1, keepdim=True)
-    mixed = (shares[:, :1] * warped + shares[:, 1:] * unmoved) / weight.clamp_min(FAINT)
-    shown = weight.clamp_max(1.0)
+    shown = shares.sum(1, keepdim=True)
+    # What is left of a place that nothing covers any more is what was behind.
+    bared = (_resized(1.0 - support, (height, width)) - shares[:, 1:]).clamp_min(0.0)
+    imagined = behind[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)  # [M, 4, H, W]
+    bared = bared * imagined[:, 3:]
+    weight = shown + bared
+    mixed = (shares[:, :1] * warped + shares[:, 1:] * unmoved + bared * imagined[:, :3]) / weight.clamp_min(FAINT)
 
     confidence = support * agreement + (1.0 - support) * stayed
     return Carried(
-        frames=fill(mixed, shown).unflatten(0, (batch, frames)),
-        shown=shown.unflatten(0, (batch, frames)),
+        frames=fill(mixed, weight.clamp_max(1.0)).unflatten(0, (batch, frames)),
+        shown=shown.clamp_max(1.0).unflatten(0, (batch, frames)),
         layers=layers.unflatten(0, (batch, frames)),
         displacement=_on_cells(here * (moving > still), batch),
         confidence=_on_cells(confidence, batch),
         support=_on_cells(support, batch),
     )
-
-
-def fill(frames: Tensor, weight: Tensor) -> Tensor:
-    """Replaces pixels of little weight by the weighted mean of their surroundings (pull and push over a pyramid).
-
-    frames: [M, 3, H, W]; weight: [M, 1, H, W] in [0, 1]. Pixels of weight 1 stay as they are.
-    """
-    levels = [(frames * weight, weight)]
-    while min(levels[-1][1].shape[-2:]) > 1:
-        frames, weight = (F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) for x in levels[-1])
-        levels.append((frames, weight))
-    coarse, mass = levels.pop()
-    filled = coarse / mass.clamp_min(FAINT)
-    for weighted, mass in reversed(levels):
-        around = _resized(filled, mass.shape[-2:])
-        share = mass / (mass + 0.1 * (1.0 - mass))
-        filled = around + share * (weighted / mass.clamp_min(FAINT) - around)
-    return filled
 
 
 def trace_back(displacement: Tensor, at: Tensor, aspect: float) -> Tensor:

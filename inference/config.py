@@ -111,6 +111,17 @@ class DepthConfig:
 
 
 @dataclass(frozen=True)
+class BackdropConfig:
+    """What lies behind what moves: `inference.backdrop`."""
+
+    quarter: int  # feature width at 1/4 resolution
+    eighth: int
+    sixteenth: int
+    layers: int  # of attention over the whole picture, at 1/16
+    heads: int
+
+
+@dataclass(frozen=True)
 class BlendConfig:
     """How much of the carried picture a frame lets through: `inference.blend`."""
 
@@ -156,6 +167,7 @@ class ModelConfig:
     sampler: SamplerConfig
     # What a package may lack:
     depth: DepthConfig | None = None  # then the ground plane is taken
+    backdrop: BackdropConfig | None = None  # then what a thing leaves behind is filled softly
     blend: BlendConfig | None = None  # then frames are what the decoder makes
 
     def described(self) -> dict[str, Any]:

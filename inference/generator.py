@@ -62,6 +62,7 @@ def direct(
     config: ControlConfig,
     picture: Tensor,
     belongs: Tensor | None,
+    behind: Tensor | None,
     origin: Tensor,
     xy: Tensor,
     visible: Tensor,
@@ -69,9 +70,9 @@ def direct(
 ) -> tuple[Direction, Carried | None]:
     """Tracks over T = 4F frames to the direction of F latents.
 
-    picture: float32 [B, 3, H, W] in [-1, 1]; belongs: what `inference.layer.belonging` says of it, needed where the
-    model takes carried frames; origin: [B, N, 2], where each track lies in the picture; xy, visible: [B, T, N, ...];
-    ids: [B, N]. Also returns the carried frames, where the model takes them.
+    picture: float32 [B, 3, H, W] in [-1, 1]; belongs, behind: what `inference.layer.belonging` and `inference.backdrop`
+    say of it, needed where the model takes carried frames; origin: [B, N, 2], where each track lies in the picture; xy,
+    visible: [B, T, N, ...]; ids: [B, N]. Also returns the carried frames, where the model takes them.
     """
     height, width = picture.shape[-2:]
     h, w = height // CELL, width // CELL
@@ -81,7 +82,8 @@ def direct(
     if not config.carry:
         return Direction(canvas, None, None, None), None
     assert belongs is not None
-    carried = carry(picture, belongs, origin, xy, visible)
+    assert behind is not None
+    carried = carry(picture, belongs, behind, origin, xy, visible)
     latents = encoder(carried.frames.to(dtype).unflatten(1, (-1, FRAMES)).flatten(2, 3))
     trust = [x.unflatten(1, (-1, FRAMES)).mean(2).to(dtype) for x in (carried.confidence, carried.support)]
     return Direction(canvas, latents, trust[0], trust[1]), carried

@@ -19,6 +19,7 @@ from inference.affinity import feature_distance
 # In picture heights:
 AT = 0.045  # what lies this near to a track belongs to it whatever it is,
 NEAR = 0.08  # and what lies this near unless the affinity denies it
+MOVED = 0.015  # a track this far from its origin has moved: two pixels of 144
 TOGETHER = 0.05  # tracks this near to each other say together what belongs to them
 # Elsewhere:
 DOUBT = 0.5  # how far the affinity may deny what lies near
@@ -68,6 +69,12 @@ def moving_layer(belongs: Tensor, visible: Tensor) -> Tensor:
     if visible.shape[2] == 0:
         return belongs.new_zeros(*visible.shape[:2], belongs.shape[1])
     return (belongs[:, None] * visible[:, :, None]).amax(-1)
+
+
+def has_moved(origin: Tensor, xy: Tensor, visible: Tensor, aspect: float) -> Tensor:
+    """Which tracks are ever seen away from their origins: [B, N, 2], [B, T, N, 2] and [B, T, N] to bool [B, N]."""
+    scale = torch.tensor([aspect, 1.0], device=xy.device)
+    return (((xy - origin[:, None]) * scale).norm(dim=-1).gt(MOVED) & visible).any(1)
 
 
 def grid_centres(h: int, w: int, device: torch.device) -> Tensor:

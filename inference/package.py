@@ -16,6 +16,7 @@ from torch import nn
 
 from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder
+from inference.backdrop import BackdropNet
 from inference.blend import BlendNet
 from inference.config import ModelConfig, load_config
 from inference.depth import DepthNet
@@ -29,6 +30,7 @@ AUTOENCODER = "autoencoder.safetensors"
 GENERATOR = "generator.safetensors"
 AFFINITY = "affinity.safetensors"
 DEPTH = "depth.safetensors"  # only where model.toml has a [depth]
+BACKDROP = "backdrop.safetensors"  # only where it has a [backdrop]
 BLEND = "blend.safetensors"  # only where it has a [blend]
 TEXT_FOLDER = "minilm"  # beside the package's own folder: several packages share one text encoder
 
@@ -42,6 +44,7 @@ class ModelPackage:
     generator: Generator
     affinity: AffinityNet
     depth: DepthNet | None
+    backdrop: BackdropNet | None
     blend: BlendNet | None
     text: TextEncoder
     device: torch.device
@@ -60,25 +63,28 @@ class ModelPackage:
         autoencoder, generator = Autoencoder(config.autoencoder), Generator(config)
         affinity = AffinityNet(config.affinity)
         depth = DepthNet(config.depth) if config.depth else None
+        backdrop = BackdropNet(config.backdrop) if config.backdrop else None
         blend = BlendNet(config.blend) if config.blend else None
         load_weights(autoencoder, path / AUTOENCODER)
         load_weights(generator, path / GENERATOR)
         load_weights(affinity, path / AFFINITY)
         if depth is not None:
             load_weights(depth, path / DEPTH)
+        if backdrop is not None:
+            load_weights(backdrop, path / BACKDROP)
         if blend is not None:
             load_weights(blend, path / BLEND)
         for module in (autoencoder, generator, blend):
             if module is not None:
                 module.eval().requires_grad_(False).to(device=device, dtype=dtype)
-        for once_a_picture in (affinity, depth):
+        for once_a_picture in (affinity, depth, backdrop):
             if once_a_picture is not None:  # it stays in float32
                 once_a_picture.eval().requires_grad_(False).to(device=device)
         for convolutions in (autoencoder, blend):
             if convolutions is not None:
                 convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
         text = TextEncoder.load(path.parent / TEXT_FOLDER)
-        return cls(config, autoencoder, generator, affinity, depth, blend, text, torch.device(device), dtype)
+        return cls(config, autoencoder, generator, affinity, depth, backdrop, blend, text, torch.device(device), dtype)
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

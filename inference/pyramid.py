@@ -1,4 +1,4 @@
-"""A small network that looks at a picture as a whole: what `AffinityNet` and `DepthNet` have in common.
+"""A small network that looks at a picture as a whole: what `AffinityNet`, `DepthNet` and `BackdropNet` have in common.
 
 Owns the layers between a picture and what is said of every place in it. Never knows what that is. Runs on the caller's
 thread.
@@ -47,16 +47,16 @@ class Block(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Pictures [B, 3, H, W] in [-1, 1] to [B, channels, H/4, W/4]; H and W divide by 16.
+    """Pictures [B, inputs, H, W] about [-1, 1] to [B, channels, H/4, W/4]; H and W divide by 16.
 
     Convolutions find borders; attention over the whole picture, at a sixteenth of its size, finds out what they
     enclose. `placed`: attention also knows where in the picture a place is.
     """
 
-    def __init__(self, config: PyramidConfig, channels: int, *, placed: bool) -> None:
+    def __init__(self, config: PyramidConfig, channels: int, *, placed: bool, inputs: int = 3) -> None:
         super().__init__()
         quarter, eighth, sixteenth = config.quarter, config.eighth, config.sixteenth
-        self.stem = nn.Conv2d(3 * STRIDE**2, quarter, 3, padding=1)
+        self.stem = nn.Conv2d(inputs * STRIDE**2, quarter, 3, padding=1)
         self.down = nn.ModuleList([nn.Conv2d(4 * quarter, eighth, 1), nn.Conv2d(4 * eighth, sixteenth, 1)])
         self.before = nn.ModuleList([Block(width) for width in (quarter, eighth, sixteenth)])
         self.place = nn.Conv2d(2, sixteenth, 1, bias=False) if placed else None

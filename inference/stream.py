@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 
 from inference.autoencoder import CELL, FRAMES, DecoderState
+from inference.backdrop import behind_moving
 from inference.cache import KeyValues
 from inference.carry import trace_back
 from inference.depth import inverse_depth
 from inference.errors import UserError
 from inference.generator import direct, direct_picture
-from inference.layer import belonging
+from inference.layer import belonging, has_moved
 from inference.motion.ground import FARTHEST, ground_inverse_depth
 from inference.package import ModelPackage
 from inference.rollout import Rollout
@@ -85,6 +86,8 @@ class Stream:
         self._picture = self._tensor(picture)
         self._features = self.package.affinity(self._picture)
         self._belongs: tuple[Tensor, Tensor] | None = None  # what was asked, and the answer
+        self._behind: tuple[Tensor, set[int], Tensor] | None = None  # what it is for, and the answer
+        self._moved: set[int] = set()  # tracks that were ever away from their origins
         self._origin: dict[int, tuple[float, float]] = {}
         self._identity: dict[int, int] = {}
         self._left: dict[int, tuple[float, float]] = {}  # origins of points that went and may return, the latest last
@@ -174,7 +177,8 @@ class Stream:
             visible = torch.from_numpy(tracks.visible)[None].to(self._picture.device)
             config, encoder = self.package.config.control, self.package.autoencoder.encoder
             belongs = self._belonging(origin, visible.any(1))
-            direction, carried = direct(encoder, config, self._picture, belongs, origin, xy, visible, ids)
+            behind = self._backdrop(belongs, origin, xy, visible, tracks.ids)
+            direction, carried = direct(encoder, config, self._picture, belongs, behind, origin, xy, visible, ids)
             if carried is not None:
                 self._displacement = carried.displacement[0, -1]
                 self.motion = carried.layers[0].permute(0, 2, 3, 1).contiguous().cpu().numpy()  # [T, h, w, 4]
@@ -264,6 +268,17 @@ class Stream:
         if self._belongs is None or not torch.equal(self._belongs[0], asked):
             self._belongs = asked, belonging(self._features, origin, seen, self.package.config.control.reach)
         return self._belongs[1]
+
+    def _backdrop(self, belongs: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, ids: np.ndarray) -> Tensor:
+        """What is behind whatever has moved; imagined anew only when that is something else."""
+        width, height = self.size
+        now = has_moved(origin, xy, visible, width / height)[0].tolist()
+        self._moved = {i for i, moves in zip(ids.tolist(), now, strict=True) if moves or i in self._moved}
+        if self._behind is None or self._behind[0] is not belongs or self._behind[1] != self._moved:
+            moved = torch.tensor([[i in self._moved for i in ids.tolist()]], device=belongs.device)
+            behind = behind_moving(self.package.backdrop, self._picture, belongs, moved)
+            self._behind = belongs, set(self._moved), behind
+        return self._behind[2]
 
     def _budgeted(self, tracks: Tracks) -> Tracks:
         """At most `max_tracks` points: those that were taken before stay, others are taken evenly over the set."""

@@ -9,10 +9,12 @@ import torch
 
 from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder
+from inference.backdrop import BackdropNet
 from inference.blend import BlendNet
 from inference.config import (
     AffinityConfig,
     AutoencoderConfig,
+    BackdropConfig,
     BlendConfig,
     CacheConfig,
     ControlConfig,
@@ -23,7 +25,17 @@ from inference.config import (
 )
 from inference.depth import DepthNet
 from inference.generator import Generator
-from inference.package import AFFINITY, AUTOENCODER, BLEND, DEPTH, DESCRIPTION, GENERATOR, TEXT_FOLDER, save_weights
+from inference.package import (
+    AFFINITY,
+    AUTOENCODER,
+    BACKDROP,
+    BLEND,
+    DEPTH,
+    DESCRIPTION,
+    GENERATOR,
+    TEXT_FOLDER,
+    save_weights,
+)
 
 TEXT = Path(__file__).parent.parent / "assets" / "models" / TEXT_FOLDER
 
@@ -52,6 +64,7 @@ def tiny_config(*, chunk: int = 1, window: int = 2, carry: bool = True) -> Model
             spread_sure=0.3,
             spread_unsure=0.8,
         ),
+        backdrop=BackdropConfig(quarter=8, eighth=8, sixteenth=8, layers=1, heads=2),
         blend=BlendConfig(width=4),
         depth=DepthConfig(quarter=8, eighth=8, sixteenth=8, layers=1, heads=2),
     )  # fmt: skip
@@ -77,6 +90,8 @@ def write_package(folder: Path, config: ModelConfig | None = None) -> Path:
     save_weights(random_weights(AffinityNet(config.affinity), 2), package / AFFINITY)
     if config.depth is not None:
         save_weights(random_weights(DepthNet(config.depth), 3), package / DEPTH)
+    if config.backdrop is not None:
+        save_weights(random_weights(BackdropNet(config.backdrop), 5), package / BACKDROP)
     if config.blend is not None:
         save_weights(random_weights(BlendNet(config.blend), 4), package / BLEND)
     if not (folder / TEXT_FOLDER).exists():

@@ -69,7 +69,7 @@ class Made:
 @torch.no_grad()
 def made(base: Base, batch: dict[str, Tensor]) -> Made:
     """The generator's rollout of a batch of clips, decoded."""
-    data = Directed(base.autoencoder, base.affinity, base.config, batch)
+    data = Directed(base.autoencoder, base.affinity, base.config, batch, base.backdrop)
     if data.carried is None:
         raise ValueError("a model that carries no picture has nothing to let through")
     decoded = base.autoencoder.decoder(streamed(base.generator, base.config, data)["model"])[0][:, 1:]

@@ -30,9 +30,10 @@ from torch.optim import Optimizer
 from inference import sampler
 from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder, group_frames
+from inference.backdrop import BackdropNet, behind_moving
 from inference.config import ModelConfig, parse
 from inference.generator import Direction, Generator, direct, direct_picture
-from inference.layer import belonging
+from inference.layer import belonging, has_moved
 from inference.package import GENERATOR, TEXT_FOLDER, load_weights
 from inference.rollout import Rollout
 from inference.text import TextEncoder
@@ -105,7 +106,12 @@ class Directed:
 
     @torch.no_grad()
     def __init__(
-        self, autoencoder: Autoencoder, affinity: AffinityNet, config: ModelConfig, batch: dict[str, Tensor]
+        self,
+        autoencoder: Autoencoder,
+        affinity: AffinityNet,
+        config: ModelConfig,
+        batch: dict[str, Tensor],
+        backdrop: BackdropNet | None = None,
     ) -> None:
         batch = trimmed(batch)
         self.text: Tensor = batch["text"]
@@ -113,15 +119,12 @@ class Directed:
         origin, seen = batch["xy"][:, 0], batch["visible"][:, 0]
         picture = batch["video"][:, 0]
         _, self.picture = direct_picture(autoencoder.encoder, config.control, picture, origin, seen, batch["ids"])
+        belongs = belonging(affinity(picture), origin, seen, config.control.reach)
+        xy, visible = batch["xy"][:, 1:], batch["visible"][:, 1:]
+        moved = has_moved(origin, xy, visible, picture.shape[3] / picture.shape[2])
+        behind = behind_moving(backdrop, picture, belongs, moved)
         self.chunks, self.carried = direct(
-            autoencoder.encoder,
-            config.control,
-            picture,
-            belonging(affinity(picture), origin, seen, config.control.reach),
-            origin,
-            batch["xy"][:, 1:],
-            batch["visible"][:, 1:],
-            batch["ids"],
+            autoencoder.encoder, config.control, picture, belongs, behind, origin, xy, visible, batch["ids"]
         )
 
 

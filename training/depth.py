@@ -114,8 +114,12 @@ class Pictures(Dataset[Batch]):
         made = []
         for seed in range(first, first + count):
             clip = make_clip(self._library, seed, width=width, height=height, frames=1)
-            made.append(sample(clip, np.random.default_rng([seed, 41]), data.zoom) | {"seed": torch.tensor(seed)})
+            made.append(self.sample(clip, np.random.default_rng([seed, 41])) | {"seed": torch.tensor(seed)})
         return stacked(made)
+
+    def sample(self, clip: Clip, rng: np.random.Generator) -> Batch:
+        """What a trainer sees of a clip's first frame."""
+        return sample(clip, rng, self.settings.zoom)
 
 
 def depth_loss(found: Tensor, truth: Tensor, settings: LossSettings) -> Tensor:

@@ -27,9 +27,10 @@ import torch
 
 from inference.config import ModelConfig, load_config, parse
 from inference.generator import Generator
-from inference.package import AFFINITY, AUTOENCODER, BLEND, DEPTH, DESCRIPTION, GENERATOR, save_weights
+from inference.package import AFFINITY, AUTOENCODER, BACKDROP, BLEND, DEPTH, DESCRIPTION, GENERATOR, save_weights
 from training.affinity import load_affinity
 from training.autoencoder import load_autoencoder
+from training.backdrop import load_backdrop
 from training.blend import load_blend
 from training.checkpoint import CHECKPOINT
 from training.depth import load_depth
@@ -38,6 +39,7 @@ from training.distributed import load_part
 # What a package may lack: how to load it, and its file.
 EXTRAS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "depth": (load_depth, DEPTH),
+    "backdrop": (load_backdrop, BACKDROP),
     "blend": (load_blend, BLEND),
 }
 

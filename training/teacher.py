@@ -28,10 +28,11 @@ from torch import Tensor
 
 from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder
+from inference.backdrop import BackdropNet
 from inference.config import ModelConfig, load_config
 from inference.errors import UserError
 from inference.generator import Generator
-from inference.package import AFFINITY, AUTOENCODER, DESCRIPTION, GENERATOR, load_weights
+from inference.package import AFFINITY, AUTOENCODER, BACKDROP, DESCRIPTION, GENERATOR, load_weights
 from training.autoencoder import psnr
 from training.batches import Feed, Sampled, silence, to
 from training.causal import Directed, channel_weights, held_out_batches
@@ -74,6 +75,7 @@ class Base:
     config: ModelConfig
     autoencoder: Autoencoder
     affinity: AffinityNet
+    backdrop: BackdropNet | None
     generator: Generator
 
     @classmethod
@@ -82,17 +84,20 @@ class Base:
         if not package.is_dir():
             raise UserError(f"There is no model package at {package}.", next="Choose the folder that has model.toml.")
         config = load_config(package / DESCRIPTION)
-        base = cls(config, Autoencoder(config.autoencoder), AffinityNet(config.affinity), Generator(config))
-        for module, name in ((base.autoencoder, AUTOENCODER), (base.affinity, AFFINITY), (base.generator, GENERATOR)):
-            load_weights(module, package / name)
-        for module in (base.autoencoder, base.affinity):
-            module.eval().requires_grad_(False).to(device)
+        autoencoder, affinity = Autoencoder(config.autoencoder), AffinityNet(config.affinity)
+        backdrop = BackdropNet(config.backdrop) if config.backdrop else None
+        base = cls(config, autoencoder, affinity, backdrop, Generator(config))
+        load_weights(base.generator, package / GENERATOR)
+        for module, name in ((autoencoder, AUTOENCODER), (affinity, AFFINITY), (backdrop, BACKDROP)):
+            if module is not None:
+                load_weights(module, package / name)
+                module.eval().requires_grad_(False).to(device)
         return base
 
     def directed(self, batch: Batch) -> Directed:
         device = next(self.autoencoder.parameters()).device.type
         with torch.autocast(device, enabled=False):  # positions need float32, whatever the generator computes in
-            return Directed(self.autoencoder, self.affinity, self.config, batch)
+            return Directed(self.autoencoder, self.affinity, self.config, batch, self.backdrop)
 
 
 def left_out(told: Told, quiet: Tensor, settings: TeacherSettings, chances: Chances) -> Told:

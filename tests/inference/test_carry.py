@@ -5,8 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.carry import Carried, carry, fill, trace_back
-from inference.layer import belonging
+from inference.backdrop import behind_moving
+from inference.carry import Carried, carry, trace_back
+from inference.fill import fill
+from inference.layer import belonging, has_moved
 
 HEIGHT, WIDTH = 48, 64
 
@@ -16,7 +18,8 @@ def carry_by_colour(
 ) -> Carried:
     """As if the affinity network had found out that what has one colour is one thing."""
     belongs = belonging(torch.nn.functional.avg_pool2d(picture, 4) * 2.0, origin, visible.any(1), reach)
-    return carry(picture, belongs, origin, xy, visible)
+    moved = has_moved(origin, xy, visible, picture.shape[3] / picture.shape[2])
+    return carry(picture, belongs, behind_moving(None, picture, belongs, moved), origin, xy, visible)
 
 
 def smooth_picture() -> torch.Tensor:

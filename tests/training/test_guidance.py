@@ -75,10 +75,11 @@ def test_no_tracks_is_what_an_empty_set_of_tracks_makes(carry):
     batch = some_batch()
     hidden = torch.zeros_like(batch["visible"][:, 1:])
     belongs = torch.rand(2, (32 // 4) * (48 // 4), 6) if carry else None
+    behind = torch.zeros(2, 4, 32, 48) if carry else None
+    origin, xy = batch["xy"][:, 0], batch["xy"][:, 1:]
     empty, _ = direct(
-        autoencoder.encoder, config.control, batch["video"][:, 0], belongs, batch["xy"][:, 0], batch["xy"][:, 1:],
-        hidden, batch["ids"],
-    )  # fmt: skip
+        autoencoder.encoder, config.control, batch["video"][:, 0], belongs, behind, origin, xy, hidden, batch["ids"]
+    )
     found = Told.of(data).without_tracks().direction.latents(1, 4)
     for name in ("canvas", "carried", "confidence", "support"):
         wanted = getattr(empty, name)

@@ -1,0 +1,67 @@
+"""What lies behind the things that were taken away: the picture without them, imagined once for every set of things.
+
+Owns `BackdropNet` and where its picture stands in for the one that was given. Never moves a pixel (`inference.carry`).
+Runs on the caller's thread.
+
+When a thing is dragged off its place, the picture shows nothing of what was behind it. Filling each frame's hole by
+what lies around it there smears the thing itself into it and changes with every frame. Here the hole is filled once,
+where the thing stood, from the rest of the picture alone: softly by arithmetic (`inference.carry.fill`), then corrected
+by a network that learnt from pictures of the world with and without a thing (`training.backdrop`).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inference.config import BackdropConfig
+from inference.fill import fill
+from inference.layer import moving_layer
+from inference.pyramid import STRIDE, Pyramid
+
+RIM = 3  # cells of STRIDE pixels: the rim of a thing is a mixture of both, and goes with it
+HALF = 0.5  # a place of which this much went tells nothing of what was behind
+SOME, MOST = 0.35, 0.6  # shares of the picture: with less than the first taken away the rest tells what was behind it,
+# with more than the second nothing does (a camera moves, not a thing)
+
+
+class BackdropNet(nn.Module):
+    """Pictures with holes to pictures without; H and W divide by 16."""
+
+    def __init__(self, config: BackdropConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.net = Pyramid(config, 3 * STRIDE**2, placed=True, inputs=4)
+
+    def forward(self, picture: Tensor, hole: Tensor) -> Tensor:
+        """picture: [B, 3, H, W] in [-1, 1]; hole: [B, 1, H, W] in [0, 1]. What is not in the hole stays as it is."""
+        softly = fill(picture, 1.0 - hole)
+        correction = F.pixel_shuffle(self.net(torch.cat([softly, hole], dim=1)), STRIDE)
+        return softly + hole * correction
+
+
+def behind_moving(net: BackdropNet | None, picture: Tensor, belongs: Tensor, moved: Tensor) -> Tensor:
+    """`backdrop` for tracks: belongs [B, h*w, N] of `inference.layer.belonging`; moved: bool [B, N], of `has_moved`."""
+    height, width = picture.shape[2] // STRIDE, picture.shape[3] // STRIDE
+    return backdrop(net, picture, moving_layer(belongs, moved[:, None]).unflatten(2, (height, width)))
+
+
+def hole_of(layer: Tensor) -> Tensor:
+    """How far something was taken from each place of the picture [B, 1, h, w], as a hole in it [B, 1, 4h, 4w]."""
+    wider = F.max_pool2d(layer, RIM, stride=1, padding=RIM // 2)
+    hole = F.interpolate(wider, scale_factor=float(STRIDE), mode="bilinear", align_corners=False)
+    return (hole / HALF).clamp(0.0, 1.0)
+
+
+def backdrop(net: BackdropNet | None, picture: Tensor, layer: Tensor) -> Tensor:
+    """The picture [B, 3, H, W] without what moves, and how far that is to be shown in place of a hole: [B, 4, H, W].
+
+    layer: [B, 1, H/4, W/4] in [0, 1], what was taken away at any time (`inference.layer.moving_layer`). net: None for a
+    package that has none; the hole is then filled softly and no more.
+    """
+    hole = hole_of(layer)
+    behind = fill(picture, 1.0 - hole) if net is None else net(picture, hole).clamp(-1.0, 1.0)
+    taken = hole.mean((1, 2, 3), keepdim=True)
+    valid = ((MOST - taken) / (MOST - SOME)).clamp(0.0, 1.0)
+    return torch.cat([behind, valid.expand_as(hole)], dim=1)

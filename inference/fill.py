@@ -1,0 +1,29 @@
+"""Holes filled softly from what lies around them, by a pyramid.
+
+Owns that one filter. Learns nothing and moves nothing. Runs on the caller's thread.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+FAINT = 1e-6  # below this a weight counts for nothing
+
+
+def fill(frames: Tensor, weight: Tensor) -> Tensor:
+    """Replaces pixels of little weight by the weighted mean of their surroundings (pull and push over a pyramid).
+
+    frames: [M, 3, H, W]; weight: [M, 1, H, W] in [0, 1]. Pixels of weight 1 stay as they are.
+    """
+    levels = [(frames * weight, weight)]
+    while min(levels[-1][1].shape[-2:]) > 1:
+        frames, weight = (F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) for x in levels[-1])
+        levels.append((frames, weight))
+    coarse, mass = levels.pop()
+    filled = coarse / mass.clamp_min(FAINT)
+    for weighted, mass in reversed(levels):
+        around = F.interpolate(filled, size=mass.shape[-2:], mode="bilinear", align_corners=False)
+        share = mass / (mass + 0.1 * (1.0 - mass))
+        filled = around + share * (weighted / mass.clamp_min(FAINT) - around)
+    return filled
