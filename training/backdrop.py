@@ -6,7 +6,8 @@ beside the workers that make pictures.
     python -m training.backdrop --recipe training/recipes/pocket/backdrop.toml --start assets/models/pocket \
         --run runs/backdrop
 
-`--start`: a package, or a run of training.affinity, whose network's layers it begins with; without, from nothing.
+`--start`: a package, or a run of training.affinity, whose network's layers it begins with, or a run of its own under
+another recipe; without, from nothing.
 Resumes from the run's folder.
 """
 
@@ -26,6 +27,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from inference.backdrop import BackdropNet, hole_of
 from inference.config import BackdropConfig, parse
@@ -37,6 +39,7 @@ from training.autoencoder import gradients
 from training.batches import in_order, to
 from training.clips import video_tensor
 from training.depth import Pictures, PictureSettings
+from training.discriminator import PatchDiscriminator, balance
 from training.distributed import Checkpoints, Group, load_part
 from training.loop import Batch, Descent, follow, run_steps
 from training.perceptual import PerceptualDistance
@@ -55,6 +58,9 @@ TORN = 0.25  # share of holes that are no thing's, but any shape: the picture it
 class LossSettings:
     gradient: float  # weight of the gradients' differences
     perceptual: float
+    adversarial: float  # of a patch discriminator, times the balance of both pulls; 0: none
+    judge_width: int
+    judge_from: int  # the step from which it judges
     ema: float
     held: int  # pictures for figures; 0: none
     evaluate_every: int
@@ -65,6 +71,7 @@ class BackdropRecipe:
     model: BackdropConfig
     data: PictureSettings
     optimiser: OptimiserSettings
+    judge: OptimiserSettings
     loss: LossSettings
 
 
@@ -106,8 +113,16 @@ class Holes(Pictures):
         return sample(clip, rng)
 
 
-def backdrop_loss(net: BackdropNet, batch: Batch, settings: LossSettings, perceptual: PerceptualDistance) -> Tensor:
-    """Absolute differences of colours and gradients in the hole, by the hole's pixels, and how the whole looks."""
+def backdrop_loss(
+    net: BackdropNet,
+    batch: Batch,
+    settings: LossSettings,
+    perceptual: PerceptualDistance,
+    judge: PatchDiscriminator | None = None,
+) -> Tensor:
+    """Absolute differences of colours and gradients in the hole, by the hole's pixels, how the whole looks, and what
+    the judge says of the hole.
+    """
     hole, truth = hole_of(batch["layer"]), batch["truth"]
     behind = net(batch["picture"], hole)
     area = hole.sum((1, 2, 3)).clamp_min(64.0)
@@ -115,8 +130,27 @@ def backdrop_loss(net: BackdropNet, batch: Batch, settings: LossSettings, percep
     for found, wanted, axis in zip(gradients(behind), gradients(truth), (3, 2), strict=True):
         inside = hole.narrow(axis, 0, hole.shape[axis] - 1)
         loss = loss + settings.gradient * (inside * (found - wanted).abs()).sum((1, 2, 3)) / area / 3
-    look = perceptual(torch.lerp(truth, behind, hole), truth) if settings.perceptual else loss.new_zeros(())
-    return loss.mean() + settings.perceptual * look
+    total, whole = loss.mean(), torch.lerp(truth, behind, hole)
+    if settings.perceptual:
+        total = total + settings.perceptual * perceptual(whole, truth)
+    if judge is not None:
+        pull = -_in_hole(judge(whole), hole)
+        total = total + settings.adversarial * balance(total, pull, net.net.out.weight) * pull
+    return total
+
+
+def judge_loss(judge: PatchDiscriminator, net: BackdropNet, batch: Batch) -> Tensor:
+    """Hinge over the patches in the hole: the truth's above 1, imagined ones below -1."""
+    hole, truth = hole_of(batch["layer"]), batch["truth"]
+    with torch.no_grad():
+        whole = torch.lerp(truth, net(batch["picture"], hole), hole)
+    return _in_hole(F.relu(1.0 - judge(truth)), hole) + _in_hole(F.relu(1.0 + judge(whole)), hole)
+
+
+def _in_hole(scores: Tensor, hole: Tensor) -> Tensor:
+    """Mean of the scores of patches [B, 1, H/8, W/8], each as far as the hole covers it."""
+    share = F.adaptive_avg_pool2d(hole, (scores.shape[2], scores.shape[3]))
+    return (scores * share).sum() / share.sum().clamp_min(1.0)
 
 
 def held_pictures(count: int, library: Callable[[str], Library]) -> list[Batch]:
@@ -157,6 +191,9 @@ def begin(config: BackdropConfig, start: Path | None) -> BackdropNet:
     """A fresh network that corrects nothing yet, with the affinity network's layers where they are the same."""
     torch.manual_seed(0)
     net = BackdropNet(config)
+    if start is not None and (start / DESCRIPTION).exists():
+        net.load_state_dict(load_backdrop(start).state_dict())
+        return net
     if start is not None:
         layers = load_affinity(start).state_dict()
         own = net.net.state_dict()
@@ -183,8 +220,11 @@ def train(
     net = begin(recipe.model, start).to(group.device)
     average = copy.deepcopy(net).requires_grad_(False)
     descent, settings = Descent(net, recipe.optimiser, group), recipe.loss
+    judge = PatchDiscriminator(settings.judge_width).to(group.device)
+    judging = Descent(judge, recipe.judge, group)
     checkpoints = Checkpoints(
-        folder, group, {"model": net, "ema": average}, {"optimiser": (net, descent.optimiser)},
+        folder, group, {"model": net, "ema": average, "judge": judge},
+        {"optimiser": (net, descent.optimiser), "judging": (judge, judging.optimiser)},
         {"trainer": "backdrop"} | asdict(recipe),
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
@@ -197,7 +237,11 @@ def train(
         if stream is None:  # where this session goes on
             stream = in_order(holes, step, recipe.data.workers)
         batch = to(next(stream), group.device)
-        loss = descent.update(step, lambda batch: backdrop_loss(net, batch, settings, perceptual), [batch])
+        judges = settings.adversarial > 0 and step >= settings.judge_from
+        if judges:
+            judging.update(step, lambda batch: judge_loss(judge, net, batch), [batch])
+        told = judge if judges else None
+        loss = descent.update(step, lambda batch: backdrop_loss(net, batch, settings, perceptual, told), [batch])
         follow(average, net, settings.ema, step)
         return {"loss": round(loss, 4)}
 
