@@ -72,7 +72,9 @@ def read_paths(file: FilePath) -> tuple[tuple[Path, ...], tuple[LentTracks, ...]
     if body.get("version") != VERSION:
         version = body.get("version")
         raise UserError(
-            f"The file {file.name} has version {version}, not {VERSION}.", KEPT, "Open it with the program that wrote it."
+            f"The file {file.name} has version {version}, not {VERSION}.",
+            KEPT,
+            "Open it with the program that wrote it.",
         )
     rows, lent = body.get("paths", []), body.get("tracks", [])
     if not isinstance(rows, list) or not isinstance(lent, list):

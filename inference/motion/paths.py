@@ -6,6 +6,7 @@ time, so that a slow machine or a pause never makes it jump. Values are frozen; 
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -106,7 +107,7 @@ class Path:
     def polyline(self) -> np.ndarray:
         """The curve once along, float64 [M, 3]: seconds from its own beginning, x, y."""
         times = self._times
-        shares = [np.linspace(a, b, _SAMPLES, endpoint=False) for a, b in zip(times, times[1:], strict=False)]
+        shares = [np.linspace(a, b, _SAMPLES, endpoint=False) for a, b in itertools.pairwise(times)]
         at = np.concatenate([*shares, times[-1:]])
         return np.concatenate([(_uneased(at, self.ease) * self.duration_s)[:, None], self._at_shares(at)], axis=1)
 
@@ -294,7 +295,7 @@ def _spread(times: list[float], last: float) -> tuple[float, ...]:
     gap = min(MIN_SHARE, last / (2 * len(times)))
     room = last - gap * (len(times) - 1)
     shares = [(time - first) / span if span > 0 else k / (len(times) - 1) for k, time in enumerate(times)]
-    if min(b - a for a, b in zip(shares, shares[1:], strict=False)) * last >= gap:
+    if min(b - a for a, b in itertools.pairwise(shares)) * last >= gap:
         spread = [share * last for share in shares]
     else:
         spread = [share * room + gap * k for k, share in enumerate(shares)]

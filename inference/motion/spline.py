@@ -26,9 +26,7 @@ class Spline:
         spans = np.maximum(np.sqrt(np.linalg.norm(np.diff(ring, axis=0), axis=1)), _TINY)[:, None]  # centripetal
         before, own, after = spans[:-2], spans[1:-1], spans[2:]
         middle = self._to - self._from
-        self._leave = own * (
-            (self._from - ring[:-3]) / before - (self._to - ring[:-3]) / (before + own) + middle / own
-        )
+        self._leave = own * ((self._from - ring[:-3]) / before - (self._to - ring[:-3]) / (before + own) + middle / own)
         self._reach = own * (
             middle / own - (ring[3:] - self._from) / (own + after) + (ring[3:] - self._to) / after
         )  # tangents [S, 2]
@@ -66,7 +64,9 @@ def monotone(times: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarra
     slopes = np.concatenate([rises[:1], np.zeros(len(times) - 2), rises[-1:]])
     moving = (rises[:-1] > 0) & (rises[1:] > 0)  # at a rest the slope is 0
     early, late = 2 * spans[1:] + spans[:-1], spans[1:] + 2 * spans[:-1]
-    slopes[1:-1][moving] = (early + late)[moving] / (early[moving] / rises[:-1][moving] + late[moving] / rises[1:][moving])
+    slopes[1:-1][moving] = (early + late)[moving] / (
+        early[moving] / rises[:-1][moving] + late[moving] / rises[1:][moving]
+    )
     k = np.clip(np.searchsorted(times, at, "right") - 1, 0, len(spans) - 1)
     u = np.clip((at - times[k]) / spans[k], 0.0, 1.0)
     span = spans[k]

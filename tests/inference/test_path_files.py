@@ -13,7 +13,7 @@ import torch
 from inference.errors import UserError
 from inference.motion.director import Span
 from inference.motion.lent_tracks import LentTracks
-from inference.motion.paths import MAX_KNOTS, Path
+from inference.motion.paths import Path
 from inference.path_file import MAX_PATHS, read_paths, write_paths
 from inference.track_arrays import MAX_POINTS, read_track_array, visibility_file, write_ati, write_wan_move
 from inference.tracks import Tracks
@@ -78,7 +78,10 @@ def edited(**changes: object) -> str:
         (edited(knots=[[0.1, 0.2, 0.3], [0.5, 0.6]]), "damaged in path 1"),
         (edited(duration_s=1e9), "takes 1e"),
         (edited(ease=["in"]), "unknown ease"),
-        ('{"format": "motionstream-paths", "version": 1, "tracks": [{"xy": [[[0, 1]]], "visible": [[1]]}]}', "tracks 1"),
+        (
+            '{"format": "motionstream-paths", "version": 1, "tracks": [{"xy": [[[0, 1]]], "visible": [[1]]}]}',
+            "tracks 1",
+        ),
     ],
 )
 def test_a_bad_file_of_paths_gets_a_sentence(tmp_path: FilePath, text: str, says: str) -> None:
@@ -206,7 +209,9 @@ def test_a_visibility_of_another_shape_is_said(tmp_path: FilePath) -> None:
 
 
 def test_lent_tracks_follow_the_video_and_stay_at_the_end() -> None:
-    rows = Tracks(np.linspace(0, 1, 13, dtype=np.float32)[:, None, None].repeat(2, 2), np.ones((13, 1), bool), np.arange(1))
+    rows = Tracks(
+        np.linspace(0, 1, 13, dtype=np.float32)[:, None, None].repeat(2, 2), np.ones((13, 1), bool), np.arange(1)
+    )
     lent = LentTracks(3, rows, 12.0, 0.25)  # a second long, half the video's rate
     seen = [lent.tracks(Span(0.0, 0.1, 1 + 4 * k, 4, 24.0), 1) for k in range(10)]
     assert seen[0].ids.size == 0, "it was there before its delay"
