@@ -58,7 +58,7 @@ def write_paths(file: FilePath, paths: Sequence[Path], tracks: Sequence[LentTrac
 
 
 def read_paths(file: FilePath) -> tuple[tuple[Path, ...], tuple[LentTracks, ...]]:
-    """What `write_paths` wrote; the tracks have the key 0. UserError with a sentence for whatever is wrong."""
+    """What `write_paths` wrote, the tracks still without key and number. UserError with a sentence for what is wrong."""
     try:
         if file.stat().st_size > MAX_BYTES:
             raise _fault(file, f"is larger than {MAX_BYTES // 1_000_000} MB, which no file of paths is")
@@ -113,7 +113,7 @@ def _lent(file: FilePath, number: int, row: Any) -> LentTracks:
         raise _fault(file, f"is damaged in its tracks {number}") from error
     if not 0 < visible.size <= MAX_POINTS or not (0 < fps < 1e6 and 0 <= delay_s <= MAX_DELAY_S):
         raise _fault(file, f"cannot be used: its tracks {number} have too many points, none, or no sound frame rate")
-    return LentTracks(0, lent, fps, delay_s)
+    return LentTracks(0, 0, lent, fps, delay_s)
 
 
 def _fault(file: FilePath, what: str) -> UserError:

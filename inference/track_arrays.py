@@ -4,11 +4,11 @@ Owns their layouts, as their own readers have them:
 - ATI (`wan/utils/motion.py`, `tools/trajectory_editor/app.py`): `torch.save` of the bytes of an `.npz` whose `array` is
   float32 [N, 121, 1, 3] of (x, y, visible) times 8, in pixels of the picture, 24 rows a second; what is shorter is
   padded with zeros.
-- Wan-Move (`wan/wan_move.py`): `..._tracks.npy`, float [T, N, 2] or [1, T, N, 2] in pixels of the picture, 81 rows at 16 a
-  second, and beside it `..._visibility.npy`, bool [T, N].
+- Wan-Move (`wan/wan_move.py`): `..._tracks.npy`, float [T, N, 2] or [1, T, N, 2] in pixels of the picture, 81 rows at
+  16 a second, and beside it `..._visibility.npy`, bool [T, N].
 
-An array of 3 columns in an `.npy` is taken as ATI's, without the factor. Nothing is ever unpickled: a `.pth` is read with
-`weights_only`, which knows bytes and numbers. No Qt; torch only for a `.pth`. Any thread.
+An array of 3 columns in an `.npy` is taken as ATI's, without the factor. Nothing is ever unpickled: a `.pth` is read
+with `weights_only`, which knows bytes and numbers. No Qt; torch only for a `.pth`. Any thread.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def write_ati(file: Path, tracks: Tracks, size: tuple[float, float]) -> None:
 
 
 def write_wan_move(file: Path, tracks: Tracks, size: tuple[float, float]) -> Path:
-    """The `.npy` that Wan-Move reads, and the visibility beside it, whose place is returned. tracks: normalised, 16 rows
-    a second; the last one stays until row 81, and no more are written.
+    """The `.npy` that Wan-Move reads, and the visibility beside it, whose place is returned. tracks: normalised, 16
+    rows a second; the last one stays until row 81, and no more are written.
     """
     tracks = tracks.held_to(WAN_MOVE_FRAMES)
     beside = visibility_file(file)

@@ -66,7 +66,7 @@ def read_file(file: FilePath, placement: Placement, aspect: float) -> tuple[Sequ
     tracks, fps = read_track_array(file, placement.size)
     xy = placement.to_shown(tracks.xy.astype(np.float64))
     if tracks.ids.size > MOST_AS_PATHS:
-        return (), (LentTracks(0, Tracks(xy.astype(np.float32), tracks.visible, tracks.ids), fps),)
+        return (), (LentTracks(0, 0, Tracks(xy.astype(np.float32), tracks.visible, tracks.ids), fps),)
     return [
         _path_of(xy[:, n], tracks.visible[:, n], fps, aspect)
         for n in range(tracks.ids.size)

@@ -19,7 +19,7 @@ _MERGES = 7_000  # ids of commands that join the one before, by the path that th
 
 @dataclass(frozen=True)
 class Drawn:
-    """A path on the picture. key: its performer's and its handle's; hold: as in `Handle`, the same for life."""
+    """A path on the picture. key: also its handle's id; hold: as in `Handle`. Both are the same for life."""
 
     key: int
     hold: int
@@ -45,7 +45,7 @@ class Lent:
 
     @property
     def key(self) -> int:
-        return self.source.key
+        return self.source.number
 
     @property
     def delay_s(self) -> float:
@@ -102,7 +102,7 @@ class PathSet(QObject):
         return Drawn(next(self._numbers), next(self._numbers), path)
 
     def new_lent(self, source: LentTracks) -> Lent:
-        return Lent(replace(source, key=next(self._numbers)))
+        return Lent(replace(source, number=next(self._numbers)))
 
     def add(self, items: tuple[Item, ...], text: str) -> None:
         """Adds them, undoably, and chooses the last."""

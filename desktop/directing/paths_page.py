@@ -41,6 +41,7 @@ class Seconds(QDoubleSpinBox):
         self.setDecimals(2)
         self.setSingleStep(0.1)
         self.setSuffix(" s")
+        self.setKeyboardTracking(False)  # a number half typed is none
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
 

@@ -16,10 +16,12 @@ from inference.tracks import Tracks
 @dataclass(frozen=True, eq=False)
 class LentTracks:
     """Row 0 of `lent` is shown `delay_s` after it began, and the last row stays. Before that there are none of them.
-    fps: rows a second.
+    key: another one for every playing; number: by which its tracks have their ids, the same for every playing, so that
+    they are known again. fps: rows a second.
     """
 
     key: int
+    number: int
     lent: Tracks
     fps: float
     delay_s: float = 0.0
@@ -29,7 +31,7 @@ class LentTracks:
         if rows[-1] < 0.0:
             return Tracks.empty(span.frames)
         shown = self.lent.at(np.clip(rows, 0, len(self.lent) - 1))
-        return Tracks(shown.xy, shown.visible, source_ids(self.key, np.arange(self.lent.ids.size)))
+        return Tracks(shown.xy, shown.visible, source_ids(self.number, np.arange(self.lent.ids.size)))
 
     @property
     def ends_s(self) -> float:

@@ -207,14 +207,16 @@ class Path:
 
 @dataclass(frozen=True)
 class PathPerformer:
-    """Leads a handle along a path, by the video's time since it began. key: also the handle's id, so that a point put
-    with it later goes on with the same tracks. hold: as in `Handle`.
+    """Leads a handle along a path, by the video's time since it began. key: another one for every playing. handle,
+    hold: the handle's id and hold, the same for the life of the path, so that a point put with them goes on with the
+    same tracks, and the next playing too.
 
     The handle comes with the first frame after the delay, at the path's first knot; every frame is on the path. At
     the end it stays as a pin. Where a point has the same id, the path has it.
     """
 
     key: int
+    handle: int
     path: Path
     hold: int | None = None
 
@@ -225,9 +227,10 @@ class PathPerformer:
         xy = self.path.at(times_s)  # [T, 2]
         # The last frame is the handle itself: so resampling meets every frame, also in a span without length.
         line = np.concatenate([span.times_s[:-1, None], xy[:-1]], axis=1)  # [T - 1, 3]
-        handle = Handle(self.key, (float(xy[-1, 0]), float(xy[-1, 1])), True, False, self.path.radius, self.hold)
-        others = tuple(other for other in snapshot.handles if other.id != self.key)
-        return replace(snapshot, handles=(*others, handle), paths={**snapshot.paths, self.key: line})
+        place = (float(xy[-1, 0]), float(xy[-1, 1]))
+        handle = Handle(self.handle, place, pinned=True, held=False, radius=self.path.radius, hold=self.hold)
+        others = tuple(other for other in snapshot.handles if other.id != self.handle)
+        return replace(snapshot, handles=(*others, handle), paths={**snapshot.paths, self.handle: line})
 
 
 def drawn_path(samples: np.ndarray, aspect: float, radius: float = PATH_RADIUS) -> Path | None:

@@ -43,8 +43,9 @@ def draw(desk: Desk, *way: tuple[float, float]) -> Drawn:
 
 def followed(desk: Desk, key: int) -> np.ndarray:
     """Where the engine had the path's handle since it last opened the picture, float [frames, 2]."""
-    rows = [t.xy[:, t.ids == key * IDS_PER_HANDLE + CENTRE][:, 0] for t in desk.stream.consumed]
-    return np.concatenate([row for row in rows if row.size]).astype(np.float64)
+    middle = key * IDS_PER_HANDLE + CENTRE
+    rows = [tracks.xy[:, tracks.ids == middle].reshape(-1, 2) for tracks in desk.stream.consumed]
+    return np.concatenate([np.zeros((0, 2)), *rows])
 
 
 def on_timeline(desk: Desk, x: float, index: int = 0) -> QPoint:

@@ -225,7 +225,7 @@ def performed(path: Path, chunks: int, *handles: Handle, span_s: float = 0.2, fi
     director, rows = Director(SIZE, 400), []
     for chunk in range(chunks):
         since_s = 5.0 + chunk * span_s
-        snapshot = ControlSnapshot(handles, {}, since_s, since_s + span_s, None, (PathPerformer(7, path, 1),))
+        snapshot = ControlSnapshot(handles, {}, since_s, since_s + span_s, None, (PathPerformer(3, 7, path, 1),))
         tracks = director.direct(snapshot, Span(since_s, since_s + span_s, first + chunk * T, T, FPS))
         middle = tracks.ids == 7 * IDS_PER_HANDLE + CENTRE
         rows.append(tracks.xy[:, middle][:, 0] if middle.any() else np.full((T, 2), np.nan))
@@ -256,7 +256,7 @@ def test_at_the_end_it_stays_as_a_pin() -> None:
 def test_a_point_with_its_id_goes_on_with_the_same_tracks() -> None:
     """What stopping does: no track is born or lost, nothing jumps."""
     director = Director(SIZE, 400)
-    start = ControlSnapshot((), {}, 0.0, 0.2, None, (PathPerformer(7, STRAIGHT, 1),))
+    start = ControlSnapshot((), {}, 0.0, 0.2, None, (PathPerformer(3, 7, STRAIGHT, 1),))
     before = director.direct(start, Span(0.0, 0.2, 1, T, FPS))
     xy = tuple(STRAIGHT.at(np.array([3 / FPS]))[0])
     pin = Handle(7, xy, pinned=True, held=False, radius=STRAIGHT.radius, hold=1)
@@ -266,11 +266,14 @@ def test_a_point_with_its_id_goes_on_with_the_same_tracks() -> None:
     np.testing.assert_allclose(after.xy[-1, CENTRE], xy, atol=1e-6)
 
 
-def test_played_again_it_has_what_it_had() -> None:
+@pytest.mark.parametrize("paused", [True, False])
+def test_played_again_it_has_what_it_had(paused: bool) -> None:
     director = Director(SIZE, 400)
-    playing = ControlSnapshot((), {}, 0.0, 0.2, None, (PathPerformer(7, STRAIGHT, 1),))
+    playing = ControlSnapshot((), {}, 0.0, 0.2, None, (PathPerformer(3, 7, STRAIGHT, 1),))
     first = director.direct(playing, Span(0.0, 0.2, 1, T, FPS))
-    director.direct(replace(playing, performers=()), Span(0.2, 0.4, 5, T, FPS))
-    again = director.direct(replace(playing, since_s=0.4, now_s=0.6), Span(0.4, 0.6, 9, T, FPS))
+    if paused:  # otherwise it is stopped and played within one chunk
+        director.direct(replace(playing, performers=()), Span(0.2, 0.4, 5, T, FPS))
+    again = replace(playing, since_s=0.4, now_s=0.6, performers=(PathPerformer(4, 7, STRAIGHT, 1),))
+    again = director.direct(again, Span(0.4, 0.6, 9, T, FPS))
     assert again.ids.tolist() == first.ids.tolist()
     np.testing.assert_allclose(again.xy, first.xy, atol=1e-6)
