@@ -227,6 +227,8 @@ class Conductor(QObject):
 
     def _on_paths(self) -> None:
         self._window.actions_by_id["path_tool"].setChecked(self._window.paths.tool.on)
+        if self._window.paths.playing.on:
+            self._on_dragged()  # whoever plays a path needs no hint how to begin
         self.refresh()
 
     def _on_dragged(self) -> None:

@@ -58,7 +58,7 @@ def write_paths(file: FilePath, paths: Sequence[Path], tracks: Sequence[LentTrac
 
 
 def read_paths(file: FilePath) -> tuple[tuple[Path, ...], tuple[LentTracks, ...]]:
-    """What `write_paths` wrote, the tracks still without key and number. UserError with a sentence for what is wrong."""
+    """What `write_paths` wrote, the tracks still without key and number. UserError says in a sentence what is wrong."""
     try:
         if file.stat().st_size > MAX_BYTES:
             raise _fault(file, f"is larger than {MAX_BYTES // 1_000_000} MB, which no file of paths is")

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -22,7 +23,7 @@ from PySide6.QtWidgets import (
 from desktop.directing.timeline import Timeline
 from inference.motion.paths import MAX_DELAY_S, MAX_DURATION_S, MIN_DURATION_S, Path
 
-_EASES = (("none", "Even"), ("in", "Starts slowly"), ("out", "Ends slowly"), ("both", "Both"))
+_EASES = (("none", "Even"), ("in", "Starts slowly"), ("out", "Ends slowly"), ("both", "Slow at both ends"))
 _REPEATS = (("once", "Once"), ("loop", "Loop"), ("ping-pong", "There && back"))
 _HINT = (
     "Drag on the picture to draw: the path keeps your hand's timing. Drag a knot to move it, double click the line for "
@@ -41,6 +42,7 @@ class Seconds(QDoubleSpinBox):
         self.setDecimals(2)
         self.setSingleStep(0.1)
         self.setSuffix(" s")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setKeyboardTracking(False)  # a number half typed is none
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -76,6 +78,10 @@ class PathsPage(QWidget):
         self.repeat = QButtonGroup(self)
         self.even, self.remove = _button("Same speed"), _button("Remove")
         self.size = QComboBox(focusPolicy=Qt.FocusPolicy.NoFocus)
+        for field in (self.ease, self.size):  # the dock is narrow, whatever they hold
+            field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            field.setMinimumContentsLength(8)
+            field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.bring, self.keep = _button("Open…"), _button("Save…")
         self._lay_out()
         self.duration.valueChanged.connect(lambda value: self.asked.emit("duration_s", value))
@@ -107,7 +113,7 @@ class PathsPage(QWidget):
         ways.setSpacing(6)
         for index, (_, text) in enumerate(_REPEATS):
             button = _button(text, checkable=True)
-            button.setStyleSheet("padding: 6px 8px;")
+            button.setStyleSheet("padding: 6px 4px;")
             self.repeat.addButton(button, index)
             ways.addWidget(button, 1)
         form.addRow(ways)
@@ -115,7 +121,8 @@ class PathsPage(QWidget):
         column.addWidget(self._settings)
         column.addWidget(_heading("Files"))
         pixels = QFormLayout()
-        pixels.addRow("Tracks in pixels of", self.size)
+        pixels.addRow("Pixels of", self.size)
+        self.size.setToolTip("what size a track file (.npy, .pth) is made for; files of paths do not need it")
         column.addLayout(_row(self.bring, self.keep))
         column.addLayout(pixels)
         column.addStretch()
@@ -155,5 +162,6 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
     row.setSpacing(8)
     for widget in widgets:
+        widget.setMinimumWidth(60)
         row.addWidget(widget, 1)
     return row
