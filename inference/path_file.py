@@ -89,7 +89,7 @@ def read_paths(file: FilePath) -> tuple[tuple[Path, ...], tuple[LentTracks, ...]
 
 def _path(file: FilePath, number: int, row: Any) -> Path:
     try:
-        fields = {
+        fields: dict[str, Any] = {
             "knots": tuple((float(x), float(y)) for x, y in row["knots"]),
             "times": tuple(float(time) for time in row["times"]),
             "ease": str(row["ease"]),
