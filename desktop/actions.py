@@ -30,6 +30,9 @@ class Situation:
     can_undo: bool
     can_redo: bool
     full_screen: bool
+    has_paths: bool = False
+    path_chosen: bool = False
+    on_paths: bool = False  # the path tool is on, or paths play
 
 
 def _always(_: Situation) -> bool:
@@ -119,7 +122,7 @@ SPECS: tuple[ActionSpec, ...] = (
         "Let go of point",
         ("Esc",),
         tip="the one in the hand, the selected, or the newest",
-        enabled_when=lambda s: s.has_points and not s.cropping and not s.full_screen,
+        enabled_when=lambda s: s.has_points and not s.cropping and not s.full_screen and not s.on_paths,
     ),
     ActionSpec(
         "let_go_all",
@@ -153,6 +156,39 @@ SPECS: tuple[ActionSpec, ...] = (
         ("P", "/"),
         enabled_when=lambda s: s.has_picture and not s.cropping,
     ),
+    ActionSpec(
+        "path_tool",
+        "Direct",
+        "Draw a path",
+        ("Shift+P",),
+        checkable=True,
+        tip="drag on the picture; play it later",
+        enabled_when=lambda s: s.has_picture and not s.cropping,
+    ),
+    ActionSpec(
+        "paths_play",
+        "Direct",
+        "Play paths",
+        ("Return", "Enter"),
+        enabled_when=lambda s: s.has_paths and s.has_picture and not s.cropping,
+    ),
+    ActionSpec(
+        "paths_stop",
+        "Direct",
+        "Stop paths",
+        ("Esc",),
+        tip="what they moved stays, as a pin; then puts the tool away",
+        enabled_when=lambda s: s.on_paths and not s.cropping and not s.full_screen,
+    ),
+    ActionSpec(
+        "path_remove",
+        "Direct",
+        "Remove knot or path",
+        ("Del", "Backspace"),
+        enabled_when=lambda s: s.path_chosen and not s.has_selection and not s.dragging and not s.cropping,
+    ),
+    ActionSpec("paths_open", "Direct", "Open paths…", enabled_when=lambda s: s.has_picture and not s.cropping),
+    ActionSpec("paths_save", "Direct", "Save paths…", enabled_when=lambda s: s.has_paths and not s.cropping),
     ActionSpec("start", "View", "All pictures", ("Ctrl+N",), enabled_when=lambda s: not s.full_screen),
     ActionSpec("telemetry", "View", "Telemetry", ("T",), tip="what the engine does, in figures"),
     ActionSpec("full_screen", "View", "Full screen", ("F11",)),
@@ -178,6 +214,8 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Left drag a point", "Take it up again"),
     ("Right click", "Pin that place (red); on a pin: free it, and pin it again"),
     ("Wheel on a point", "How much of the picture it holds"),
+    ("Path tool: drag", "Draw a path; on a knot or a line, move it"),
+    ("Path tool: double click", "One more knot on the line"),
 )
 
 

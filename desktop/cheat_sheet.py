@@ -27,7 +27,7 @@ class CheatSheet(QDialog):
         row.setSizeConstraint(QLayout.SizeConstraint.SetFixedSize)
         row.setContentsMargins(28, 24, 28, 24)
         row.setSpacing(44)
-        for names in (("Mouse", "Edit", "While cropping"), ("File", "Play", "View", "Help")):
+        for names in (("Mouse", "Edit", "While cropping"), ("File", "Play", "Direct", "View", "Help")):
             column = QVBoxLayout()
             for name in names:
                 column.addLayout(_group(name, groups[name]))

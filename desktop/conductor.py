@@ -75,6 +75,11 @@ class Conductor(QObject):
         w.pictures.noted.connect(w.stage.banner.show_note)
         w.gallery.chosen.connect(w.pictures.open_path)
         w.start.chosen.connect(self._on_start_chosen)
+        w.paths.changed.connect(self._on_paths)
+        w.paths.told.connect(w.stage.banner.show_note)
+        w.paths.failed.connect(w.stage.banner.show_problem)
+        w.paths.left.connect(w.stage.picture.setFocus)
+        w.paths.resume_asked.connect(lambda: self._pause(False))
         w.prompt.applied.connect(w.player.set_prompt)
         w.prompt.left.connect(w.stage.picture.setFocus)
         self.saving.saved.connect(self._on_saved)
@@ -109,6 +114,7 @@ class Conductor(QObject):
         """When the window closes."""
         self._end_guide()
         self._status_timer.stop()
+        self._window.paths.close()
         self._window.editor.undo_stack.indexChanged.disconnect(self.refresh)  # it speaks once more as it is deleted
         self.saving.stop()
 
@@ -163,6 +169,7 @@ class Conductor(QObject):
             w.prompt.clear()
             w.player.prompt = ""
         self._shown_path = opened.path
+        w.paths.turn_to(pixels)
         w.player.load(pixels)
         self.refresh()
 
@@ -218,6 +225,12 @@ class Conductor(QObject):
             self.clip.add(self._shown)
             self._shown = None
 
+    def _on_paths(self) -> None:
+        self._window.actions_by_id["path_tool"].setChecked(self._window.paths.tool.on)
+        if self._window.paths.playing.on:
+            self._on_dragged()  # whoever plays a path needs no hint how to begin
+        self.refresh()
+
     def _on_dragged(self) -> None:
         if not self._has_dragged:
             self._has_dragged = True
@@ -236,6 +249,7 @@ class Conductor(QObject):
         self._window.editor.return_to_origins()
         self._meter.restart()
         self._window.stage.banner.hide()
+        self._window.paths.playing.restart()
         self._window.player.restart()
 
     def _on_state(self, state: EngineState) -> None:
@@ -272,6 +286,9 @@ class Conductor(QObject):
                 can_undo=w.editor.undo_stack.canUndo(),
                 can_redo=w.editor.undo_stack.canRedo(),
                 full_screen=w.full_screen,
+                has_paths=bool(w.paths.set.items),
+                path_chosen=w.paths.set.key is not None,
+                on_paths=w.paths.tool.on or w.paths.playing.on,
             )
         )
         w.viewport.say(self._line())

@@ -19,6 +19,7 @@ from desktop.cover import CoverWatch
 from desktop.crop import Bucket
 from desktop.crop_panel import CropPanel
 from desktop.directing.dock import DirectDock
+from desktop.directing.paths import Paths
 from desktop.directing.score import Score
 from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
@@ -71,6 +72,16 @@ class MainWindow(QMainWindow):
         choices = tuple(Choice(s.path, s.title, s.credit, thumbnail(s.path)) for s in starters)
         choices = tuple(choice for choice in choices if not choice.image.isNull())
         recent = self.recent_choices()
+        self.paths = Paths(
+            self.score,
+            self.editor,
+            self.player,
+            self.viewport,
+            self.direct,
+            self.pictures,
+            data_dir / "paths",
+            self,
+        )
         self.gallery = Gallery(recent + choices)
         self.start = StartPanel(choices, recent)
         self.prompt = PromptBox()
@@ -83,7 +94,7 @@ class MainWindow(QMainWindow):
         self._cheat_sheet: CheatSheet | None = None
         self._doctor: DoctorCard | None = None
         self._closed = False
-        self.actions_by_id = Actions(self, self.conductor.handlers() | self._handlers())
+        self.actions_by_id = Actions(self, self.conductor.handlers() | self.paths.handlers() | self._handlers())
         self._lay_out()
         self.start.open_asked.connect(self._open_dialog)
         self.conductor.connect_parts()

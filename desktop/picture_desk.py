@@ -64,6 +64,15 @@ class PictureDesk(QObject):
         opened, crop = self._current
         return crop.photograph(opened.picture)
 
+    @property
+    def placed(self) -> tuple[tuple[int, int], tuple[float, float, float, float]]:
+        """The whole picture's (width, height) in pixels, and the part that is shown as (left, top, right, bottom),
+        normalised; only once a picture was accepted.
+        """
+        assert self._current is not None
+        opened, crop = self._current
+        return opened.picture.size, crop.box(opened.picture)
+
     def open_path(self, path: Path) -> None:
         """A file by any of its names; a starter is known by its place, however it was reached."""
         path = path.resolve()

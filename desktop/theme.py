@@ -48,6 +48,7 @@ QPushButton:hover {{ border-color: #46505f; background: #292e38; }}
 QPushButton:checked {{ background: #2b3d50; border-color: {ACCENT}; }}
 QPushButton#primary {{ background: {ACCENT}; color: #0b1118; border: none; font-weight: 600; }}
 QPushButton#primary:hover {{ background: #9bd3ff; }}
+QPushButton:disabled, QPushButton#primary:disabled {{ background: {SURFACE}; color: #5b6371; }}
 QSlider::groove:horizontal {{ height: 4px; background: {LINE}; border-radius: 2px; }}
 QSlider::sub-page:horizontal {{ background: {ACCENT}; border-radius: 2px; }}
 QSlider::handle:horizontal {{ width: 16px; margin: -6px 0; border-radius: 8px; background: {TEXT}; }}

@@ -94,12 +94,18 @@ class Tracks:
             return self
         # The count is rounded, so that 1 s at 30/s becomes 1 s at 24/s in spite of floating point.
         frames = round((len(self) - 1) / fps * new_fps) + 1
-        at = np.minimum(np.arange(frames) * (fps / new_fps), len(self) - 1)
-        low = np.minimum(at.astype(np.int64), len(self) - 2)
-        share = (at - low).astype(np.float32)  # [T']
-        xy = self.xy[low] * (1 - share)[:, None, None] + self.xy[low + 1] * share[:, None, None]
+        return self.at(np.minimum(np.arange(frames) * (fps / new_fps), len(self) - 1))
+
+    def at(self, rows: np.ndarray) -> Tracks:
+        """These tracks at rows between theirs, float [T'] from 0 to T - 1: positions linear in time. A point is visible
+        between two rows only where both show it. Needs a row.
+        """
+        low = np.minimum(rows.astype(np.int64), max(len(self) - 2, 0))
+        high = np.minimum(low + 1, len(self) - 1)
+        share = (rows - low).astype(np.float32)  # [T']
+        xy = self.xy[low] * (1 - share)[:, None, None] + self.xy[high] * share[:, None, None]
         before = self.visible[low] | (share == 1)[:, None]
-        after = self.visible[low + 1] | (share == 0)[:, None]
+        after = self.visible[high] | (share == 0)[:, None]
         return Tracks(xy.astype(np.float32), before & after, self.ids)
 
 

@@ -28,9 +28,11 @@ class Score(QObject):
         self._performers: dict[int, Performer] = {}
         self._sources: dict[int, TrackSource] = {}
 
-    def perform(self, performer: Performer) -> None:
-        """Adds a performer, or replaces the one with its key, which goes on from where it was."""
-        self._performers[performer.key] = performer
+    def perform(self, *performers: Performer) -> None:
+        """Adds performers, or replaces those with their keys, which go on from where they were. New ones begin in the
+        same frame.
+        """
+        self._performers |= {performer.key: performer for performer in performers}
         self._tell()
 
     def lend(self, source: TrackSource) -> None:
@@ -38,10 +40,11 @@ class Score(QObject):
         self._sources[source.key] = source
         self._tell()
 
-    def end(self, key: int) -> None:
-        """Whatever has this key is over; nothing happens when nothing has."""
-        self._performers.pop(key, None)
-        self._sources.pop(key, None)
+    def end(self, *keys: int) -> None:
+        """Whatever has one of these keys is over; nothing happens when nothing has."""
+        for key in keys:
+            self._performers.pop(key, None)
+            self._sources.pop(key, None)
         self._tell()
 
     def clear(self) -> None:
