@@ -153,6 +153,15 @@ SPECS: tuple[ActionSpec, ...] = (
         ("P", "/"),
         enabled_when=lambda s: s.has_picture and not s.cropping,
     ),
+    ActionSpec(
+        "depth",
+        "Direct",
+        "Paint depth",
+        ("Shift+D",),
+        checkable=True,
+        tip="what is nearer and what is farther, for the camera",
+        enabled_when=lambda s: s.streaming and not s.cropping and not s.dragging,
+    ),
     ActionSpec("start", "View", "All pictures", ("Ctrl+N",), enabled_when=lambda s: not s.full_screen),
     ActionSpec("telemetry", "View", "Telemetry", ("T",), tip="what the engine does, in figures"),
     ActionSpec("full_screen", "View", "Full screen", ("F11",)),
@@ -178,6 +187,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Left drag a point", "Take it up again"),
     ("Right click", "Pin that place (red); on a pin: free it, and pin it again"),
     ("Wheel on a point", "How much of the picture it holds"),
+    ("Left, right drag, painting depth", "Nearer, farther; the wheel sets the size"),
 )
 
 

@@ -1,0 +1,102 @@
+"""The depth brush: real strokes on the window reach the stream, are seen, and are taken back."""
+
+import numpy as np
+import pytest
+
+from desktop.directing.depth_page import DepthPage
+from inference.motion.ground import ground_inverse_depth
+from tests.gui.conftest import Desk
+
+pytestmark = pytest.mark.directing
+
+OWN = ground_inverse_depth(256, 144)
+
+
+@pytest.fixture
+def painting(desk: Desk) -> Desk:
+    """The brush in the hand, on the fake stream's floor."""
+    desk.key("shift+d")
+    desk.wait(lambda: desk.window.depth_brush.ready)
+    return desk
+
+
+def stroke(desk: Desk, *way: tuple[float, float], button: int = 1) -> None:
+    desk.pointer.move(desk.at(*way[0]))
+    desk.pointer("mousedown", button)
+    for position in way[1:]:
+        desk.pointer.move(desk.at(*position))
+    desk.pointer("mouseup", button)
+
+
+def test_painting_brings_nearer_or_farther_and_is_taken_back(painting: Desk) -> None:
+    """Left paints nearer, right farther, only where the brush was; the stream has it, and undo gives it back."""
+    desk, sky = painting, (0.3, 0.2)
+    stroke(desk, sky, (0.32, 0.2), (0.34, 0.2), (0.36, 0.2))
+    desk.wait(lambda: desk.stream.painted is not None)
+    nearer = desk.stream.painted
+    assert nearer[29, 84] > OWN[29, 84] + 0.1
+    assert np.array_equal(nearer[:, 160:], OWN[:, 160:])
+    assert desk.window.points.points == ()  # no point was put
+
+    stroke(desk, (0.7, 0.95), (0.72, 0.95), button=3)
+    desk.wait(lambda: desk.stream.painted is not nearer)
+    assert desk.stream.painted[136, 181] < OWN[136, 181] - 0.1
+
+    for _ in range(2):
+        before = desk.stream.painted
+        desk.key("ctrl+z")
+        desk.wait(lambda before=before: desk.stream.painted is not before)
+    assert np.array_equal(desk.stream.painted, OWN)
+
+
+def test_the_map_is_seen_while_the_brush_is_on_and_the_video_waits(desk: Desk) -> None:
+    before = desk.screen().astype(int)
+    desk.key("shift+d")
+    desk.wait(lambda: desk.window.depth_brush.ready)
+    desk.wait(lambda: desk.window.player.state.value == "paused")
+    floor, far = (desk.window.viewport.widget_position(xy).toPoint() for xy in ((0.2, 0.97), (0.2, 0.1)))
+
+    def red_over_blue(at) -> int:
+        pixel = desk.screen()[at.y(), at.x()].astype(int)
+        return pixel[0] - pixel[2]
+
+    assert red_over_blue(floor) > 40
+    assert red_over_blue(far) < 0
+    stroke(desk, (0.2, 0.1), (0.21, 0.1), (0.22, 0.1), (0.2, 0.1), (0.22, 0.1), (0.2, 0.1))
+    desk.wait(lambda: red_over_blue(far) > 30)
+    desk.key("shift+d")
+    desk.wait_for_frames(3)
+    desk.pointer.move(desk.at(1.2, 0.5))
+    desk.wait(lambda: np.abs(desk.screen().astype(int) - before)[50:-50, 200:-200].mean() < 2)
+    assert not desk.window.actions_by_id["depth"].isChecked()
+
+
+def test_the_wheel_sizes_the_brush_and_the_page_flattens_and_returns(painting: Desk) -> None:
+    desk, brush = painting, painting.window.depth_brush
+    size = brush.radius
+    desk.pointer.move(desk.at(0.5, 0.5))
+    desk.pointer("click", 4)
+    desk.wait(lambda: brush.radius > size)
+    (page,) = desk.window.direct.findChildren(DepthPage)
+    assert desk.window.direct.page == "Depth"
+    centre = page.flat.rect().center()
+    desk.pointer.click(page.flat.mapToGlobal(centre))
+    desk.wait(lambda: desk.stream.painted is not None)
+    assert (desk.stream.painted == 0.5).all()
+    desk.pointer.click(page.from_picture.mapToGlobal(centre))
+    desk.wait(lambda: np.array_equal(desk.stream.painted, OWN))
+    desk.pointer.click(page.farther.mapToGlobal(page.farther.rect().center()))
+    desk.wait(lambda: not brush.nearer)
+    stroke(desk, (0.5, 0.9), (0.52, 0.9))
+    desk.wait(lambda: desk.stream.painted[129, 128] < OWN[129, 128] - 0.05)
+
+
+def test_another_picture_has_a_depth_of_its_own(painting: Desk, picture_file) -> None:
+    desk = painting
+    stroke(desk, (0.5, 0.5), (0.52, 0.5))
+    desk.wait(lambda: desk.stream.painted is not None)
+    loads = len(desk.stream.opened)
+    desk.window.open_picture(picture_file)
+    desk.wait(lambda: len(desk.stream.opened) > loads)
+    assert not desk.window.depth_brush.on
+    assert not desk.window.depth_brush.ready
