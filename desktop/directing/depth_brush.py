@@ -69,6 +69,7 @@ class DepthBrush(QObject):
             return
         if on:
             self._viewport.pointer.pressed.emit()  # a person takes over from the hand that shows how
+            self._viewport.set_hint(None)  # nothing can be grabbed meanwhile
         self.on, self._stroke = on, None
         self._player.hold(_HOLD, on)
         if on and self._own is None:

@@ -92,7 +92,7 @@ class Change:
 def tinted(picture: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """The picture, uint8 [h, w, 3], in the colours of its depth: warm is near, blue is far."""
     luma = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255.0  # [h, w]
-    nearness = np.sqrt(depth)[..., None]  # most of a picture is far: its differences should be seen too
+    nearness = depth[..., None] ** 0.7  # most of a picture is far: its differences should be seen too
     low, high = np.clip(2.0 * nearness, 0.0, 1.0), np.clip(2.0 * nearness - 1.0, 0.0, 1.0)
     colour = _FAR + (_MIDDLE - _FAR) * low + (_NEAR - _MIDDLE) * high  # [h, w, 3]
     return (colour * (SHADE + (1.0 - SHADE) * luma[..., None]) + 0.5).astype(np.uint8)
