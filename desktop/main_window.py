@@ -68,10 +68,10 @@ class MainWindow(QMainWindow):
         self.viewport = Viewport(self.editor)
         self.score = Score(engine.mailbox, self.points.numbers, self)
         self.direct = DirectDock(self)
-        self.depth_brush = DepthBrush(self.player, self.viewport, self.editor.undo_stack, self)
         self.crop_panel = CropPanel(buckets)
         self.stage = Stage(self.viewport, self.crop_panel)
         self.pictures = PictureDesk(self.crop_panel, buckets, by_path, data_dir / "pictures", self)
+        self.depth_brush = DepthBrush(self.player, self.viewport, self.pictures, self.editor.undo_stack, self)
         choices = tuple(Choice(s.path, s.title, s.credit, thumbnail(s.path)) for s in starters)
         choices = tuple(choice for choice in choices if not choice.image.isNull())
         recent = self.recent_choices()
@@ -164,8 +164,6 @@ class MainWindow(QMainWindow):
     def _connect_depth(self) -> None:
         brush = self.depth_brush
         self.direct.add_page(DEPTH_PAGE, DepthPage(brush))
-        self.pictures.accepted.connect(lambda _, pixels: brush.open(pixels))
-        self.pictures.cropping_changed.connect(lambda _: brush.turn(False))
         brush.failed.connect(self.stage.banner.show_problem)
         brush.switched.connect(self.actions_by_id["depth"].setChecked)
 
@@ -250,5 +248,6 @@ class MainWindow(QMainWindow):
         if self._doctor is not None:
             self._doctor.stop()
         self.pictures.stop()
+        self.depth_brush.stop()
         self.player.stop()
         self.stage.dispose()

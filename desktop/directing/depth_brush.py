@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QUndoCommand, QUndoStack
 
-from desktop.directing.depth_map import FLAT, Change, Stroke, tinted
+from desktop.directing.depth_map import FLAT, Change, Stroke, of_picture, tinted
 from desktop.handles import XY
+from desktop.picture_desk import PictureDesk
+from desktop.pictures import Opened, PictureLoader
 from desktop.player import Player
 from desktop.viewport import Viewport
 from inference.channels import GetDepth, SetDepth
@@ -38,9 +41,11 @@ class DepthBrush(QObject):
 
     _answered = Signal(object, object)  # the picture that was asked about, its depth or a UserError
 
-    def __init__(self, player: Player, viewport: Viewport, undo_stack: QUndoStack, parent: QObject) -> None:
+    def __init__(
+        self, player: Player, viewport: Viewport, pictures: PictureDesk, undo_stack: QUndoStack, parent: QObject
+    ) -> None:
         super().__init__(parent)
-        self._player, self._viewport, self._undo_stack = player, viewport, undo_stack
+        self._player, self._viewport, self._pictures, self._undo_stack = player, viewport, pictures, undo_stack
         self.on = False
         self.nearer = True  # what the left button paints
         self.radius = 0.12
@@ -50,6 +55,11 @@ class DepthBrush(QObject):
         self._stroke: Stroke | None = None
         self._at: XY | None = None
         self._cover: Cover | None = None
+        self._loader = PictureLoader(self)
+        self._loader.loaded.connect(self._on_file)
+        self._loader.failed.connect(self.failed)
+        pictures.accepted.connect(lambda _, pixels: self.open(pixels))
+        pictures.cropping_changed.connect(lambda _: self.turn(False))
         self._answered.connect(self._on_answer, Qt.ConnectionType.QueuedConnection)
         viewport.pointer.tools.append(self)
         viewport.layers.append(self)
@@ -101,6 +111,14 @@ class DepthBrush(QObject):
         if self._own is not None:
             self._push("Depth from the picture", self._own)
 
+    def open_file(self, path: Path) -> None:
+        """A depth picture that another program made of the open one: white is nearest."""
+        self._loader.request(path, path.name, own=True)
+
+    def stop(self) -> None:
+        """When the window closes."""
+        self._loader.stop()
+
     # ---- the map ----------------------------------------------------------------------------------
 
     def _ask(self) -> None:
@@ -123,6 +141,14 @@ class DepthBrush(QObject):
         self._own = self._depth = answer
         self._show(answer)
         self.changed.emit()
+
+    def _on_file(self, opened: Opened) -> None:
+        if self._depth is None:  # another picture was opened since
+            return
+        try:
+            self._push("Depth from a file", of_picture(self._pictures.cropped_alike(opened.picture)))
+        except UserError as error:
+            self.failed.emit(error)
 
     def _push(self, text: str, after: np.ndarray) -> None:
         assert self._depth is not None

@@ -59,6 +59,11 @@ class Stroke:
         part += (soft * (self._target - part)).astype(np.float32)
 
 
+def of_picture(pixels: np.ndarray) -> np.ndarray:
+    """A depth picture, uint8 [h, w, 3], as depth estimators write them: white is nearest."""
+    return np.clip(pixels.astype(np.float32).mean(2) / 255.0, FARTHEST, 1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Change:
     """Where two maps differ, and how; small however large the map."""

@@ -5,10 +5,22 @@ Owns the layout. What its buttons do is in `desktop.directing.depth_brush`. UI t
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop.directing.depth_brush import MAX_RADIUS, MIN_RADIUS, DepthBrush
+from desktop.pictures import FILE_FILTER
 
 NAME = "Depth"  # in the dock
 _STEPS = 100
@@ -28,6 +40,7 @@ class DepthPage(QWidget):
         self.paint = _button("Paint depth", checkable=True)
         self.nearer, self.farther = _button("Nearer", checkable=True), _button("Farther", checkable=True)
         self.from_picture, self.flat = _button("From the picture"), _button("Flat")
+        self.from_file = _button("From a file…")
         self.size = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=_STEPS)
         self.size.setAccessibleName("Brush size")
         self.size.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -47,6 +60,7 @@ class DepthPage(QWidget):
         column.addLayout(_beside(self.nearer, self.farther))
         column.addWidget(self._size_row)
         column.addLayout(_beside(self.from_picture, self.flat))
+        column.addWidget(self.from_file)
         column.addWidget(_words(_HOW))
         column.addStretch(1)
         self.paint.clicked.connect(brush.turn)
@@ -55,9 +69,15 @@ class DepthPage(QWidget):
         self.size.valueChanged.connect(lambda step: brush.resize(_radius(step)))
         self.from_picture.clicked.connect(brush.return_to_picture)
         self.flat.clicked.connect(brush.make_flat)
+        self.from_file.clicked.connect(self._choose_file)
         brush.switched.connect(self._refresh)
         brush.changed.connect(self._refresh)
         self._refresh()
+
+    def _choose_file(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Open depth picture (white is near)", "", FILE_FILTER)
+        if name:
+            self._brush.open_file(Path(name))
 
     def _refresh(self) -> None:
         brush = self._brush
@@ -68,7 +88,7 @@ class DepthPage(QWidget):
         self.size.blockSignals(False)
         for part in (self.nearer, self.farther, self._size_row):
             part.setEnabled(brush.on)
-        for part in (self.from_picture, self.flat):
+        for part in (self.from_picture, self.flat, self.from_file):
             part.setEnabled(brush.on and brush.ready)
 
 

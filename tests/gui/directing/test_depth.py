@@ -1,7 +1,10 @@
 """The depth brush: real strokes on the window reach the stream, are seen, and are taken back."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from desktop.directing.depth_page import DepthPage
 from inference.engine import EngineState
@@ -101,3 +104,24 @@ def test_another_picture_has_a_depth_of_its_own(painting: Desk, picture_file) ->
     desk.wait(lambda: len(desk.stream.opened) > loads)
     assert not desk.window.depth_brush.on
     assert not desk.window.depth_brush.ready
+
+
+def test_a_depth_picture_of_another_program_is_taken_and_a_wrong_one_is_told(painting: Desk, tmp_path: Path) -> None:
+    desk, banner = painting, painting.window.stage.banner
+    ramp = np.repeat(np.linspace(0, 255, 512).astype(np.uint8)[None], 288, axis=0)  # twice the picture's size
+    Image.fromarray(ramp).save(tmp_path / "depth.png")
+    desk.window.depth_brush.open_file(tmp_path / "depth.png")
+    desk.wait(lambda: desk.stream.painted is not None)
+    taken = desk.stream.painted
+    np.testing.assert_allclose(taken[:, 3:], np.broadcast_to((np.arange(3, 256) + 0.5) / 256, (144, 253)), atol=0.01)
+    for name, pixels in (("square.png", ramp[:, :288]), ("broken.png", None)):
+        if pixels is None:
+            (tmp_path / name).write_bytes(b"no picture")
+        else:
+            Image.fromarray(pixels).save(tmp_path / name)
+        banner.hide()
+        desk.window.depth_brush.open_file(tmp_path / name)
+        desk.wait(banner.isVisible)
+    assert desk.stream.painted is taken
+    desk.key("ctrl+z")
+    desk.wait(lambda: np.array_equal(desk.stream.painted, OWN))
