@@ -7,9 +7,11 @@ import pytest
 from PIL import Image
 
 from desktop.directing.depth_page import DepthPage
+from inference.channels import GetDepth
 from inference.engine import EngineState
 from inference.motion.ground import ground_inverse_depth
 from tests.gui.conftest import Desk
+from tests.gui.directing.conftest import LiveDesk
 
 pytestmark = pytest.mark.directing
 
@@ -125,3 +127,34 @@ def test_a_depth_picture_of_another_program_is_taken_and_a_wrong_one_is_told(pai
     assert desk.stream.painted is taken
     desk.key("ctrl+z")
     desk.wait(lambda: np.array_equal(desk.stream.painted, OWN))
+
+
+def test_a_look_that_fails_is_told_and_the_video_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> np.ndarray:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(desk.stream, "depth", broken)
+    desk.key("shift+d")
+    desk.wait(desk.window.stage.banner.isVisible)
+    assert not desk.window.depth_brush.on
+    desk.wait_for_state(EngineState.RUNNING)
+
+
+def test_the_real_stream_takes_what_is_painted(live: LiveDesk) -> None:
+    """With the shipped model: the floor is nearer than the sky, and a stroke in the sky arrives in the stream."""
+
+    def depth() -> np.ndarray:
+        return live.window.player.engine.send(GetDepth()).result(60)
+
+    live.open("elephant")
+    live.key("shift+d")
+    live.wait(lambda: live.window.depth_brush.ready)
+    before = depth()
+    assert np.median(before[-10:]) > 2 * np.median(before[:30])
+    stroke(live, (0.8, 0.2), (0.82, 0.2), (0.84, 0.2), (0.8, 0.2))
+    live.wait(lambda: live.window.editor.undo_stack.canUndo())
+    after = depth()
+    assert after[29, 210] > before[29, 210] + 0.2
+    assert np.array_equal(after[:, :128], before[:, :128])
+    live.key("r")
+    assert np.array_equal(depth(), after)  # a restart keeps it
