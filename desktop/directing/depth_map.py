@@ -95,7 +95,7 @@ class Change:
 
 
 def tinted(picture: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """The picture, uint8 [h, w, 3], in the colours of its depth: warm is near, blue is far."""
+    """The picture, uint8 [h, w, 3], in the colours of its depth: yellow is near, violet and blue are far."""
     luma = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255.0  # [h, w]
     nearness = depth[..., None] ** 0.7  # most of a picture is far: its differences should be seen too
     low, high = np.clip(2.0 * nearness, 0.0, 1.0), np.clip(2.0 * nearness - 1.0, 0.0, 1.0)

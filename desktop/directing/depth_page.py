@@ -26,7 +26,7 @@ NAME = "Depth"  # in the dock
 _STEPS = 100
 _ABOUT = (
     "How near everything is decides how the picture moves when the camera flies. "
-    "Where the guess is wrong, paint over it: warm is near, blue is far."
+    "Where the guess is wrong, paint over it: yellow is near, violet is far."
 )
 _HOW = "Left button paints, right button the other way, wheel sets the size, Ctrl+Z takes back."
 
