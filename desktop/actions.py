@@ -189,6 +189,15 @@ SPECS: tuple[ActionSpec, ...] = (
     ),
     ActionSpec("paths_open", "Direct", "Open paths…", enabled_when=lambda s: s.has_picture and not s.cropping),
     ActionSpec("paths_save", "Direct", "Save paths…", enabled_when=lambda s: s.has_paths and not s.cropping),
+    ActionSpec(
+        "depth",
+        "Direct",
+        "Paint depth",
+        ("Shift+D",),
+        checkable=True,
+        tip="what is nearer and what is farther, for the camera",
+        enabled_when=lambda s: s.streaming and not s.cropping and not s.dragging,
+    ),
     ActionSpec("start", "View", "All pictures", ("Ctrl+N",), enabled_when=lambda s: not s.full_screen),
     ActionSpec("telemetry", "View", "Telemetry", ("T",), tip="what the engine does, in figures"),
     ActionSpec("full_screen", "View", "Full screen", ("F11",)),
@@ -216,6 +225,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Wheel on a point", "How much of the picture it holds"),
     ("Path tool: drag", "Draw a path; on a knot or a line, move it"),
     ("Path tool: double click", "One more knot on the line"),
+    ("Left, right drag, painting depth", "Nearer, farther; the wheel sets the size"),
 )
 
 

@@ -18,6 +18,9 @@ from desktop.conductor import Conductor
 from desktop.cover import CoverWatch
 from desktop.crop import Bucket
 from desktop.crop_panel import CropPanel
+from desktop.directing.depth_brush import DepthBrush
+from desktop.directing.depth_page import NAME as DEPTH_PAGE
+from desktop.directing.depth_page import DepthPage
 from desktop.directing.dock import DirectDock
 from desktop.directing.paths import Paths
 from desktop.directing.score import Score
@@ -69,6 +72,7 @@ class MainWindow(QMainWindow):
         self.crop_panel = CropPanel(buckets)
         self.stage = Stage(self.viewport, self.crop_panel)
         self.pictures = PictureDesk(self.crop_panel, buckets, by_path, data_dir / "pictures", self)
+        self.depth_brush = DepthBrush(self.player, self.viewport, self.pictures, self.editor.undo_stack, self)
         choices = tuple(Choice(s.path, s.title, s.credit, thumbnail(s.path)) for s in starters)
         choices = tuple(choice for choice in choices if not choice.image.isNull())
         recent = self.recent_choices()
@@ -97,6 +101,7 @@ class MainWindow(QMainWindow):
         self.actions_by_id = Actions(self, self.conductor.handlers() | self.paths.handlers() | self._handlers())
         self._lay_out()
         self.start.open_asked.connect(self._open_dialog)
+        self._connect_depth()
         self.conductor.connect_parts()
 
     # ---- layout -----------------------------------------------------------------------------------
@@ -143,6 +148,7 @@ class MainWindow(QMainWindow):
             "leave_full_screen": lambda: self._set_full_screen(False),
             "cheat_sheet": self._show_cheat_sheet,
             "doctor": self._show_doctor,
+            "depth": self._paint_depth,
             "sessions": lambda: self._show_folder(self._data_dir / "sessions"),
             "logs": lambda: self._show_folder(self._logs),
             "about": self._show_about,
@@ -163,6 +169,19 @@ class MainWindow(QMainWindow):
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
         self.stage.picture.setFocus()
         self.conductor.refresh()
+
+    # ---- directing --------------------------------------------------------------------------------
+
+    def _connect_depth(self) -> None:
+        brush = self.depth_brush
+        self.direct.add_page(DEPTH_PAGE, DepthPage(brush))
+        brush.failed.connect(self.stage.banner.show_problem)
+        brush.switched.connect(self.actions_by_id["depth"].setChecked)
+
+    def _paint_depth(self) -> None:
+        self.depth_brush.turn(not self.depth_brush.on)
+        if self.depth_brush.on and self.direct.page != DEPTH_PAGE:
+            self.direct.turn_to(DEPTH_PAGE)
 
     # ---- pictures ---------------------------------------------------------------------------------
 
@@ -240,5 +259,6 @@ class MainWindow(QMainWindow):
         if self._doctor is not None:
             self._doctor.stop()
         self.pictures.stop()
+        self.depth_brush.stop()
         self.player.stop()
         self.stage.dispose()

@@ -17,6 +17,9 @@ from desktop.crop import Bucket, Crop, best_crop, loses_much
 from desktop.crop_panel import CropPanel
 from desktop.pictures import Opened, PictureLoader, Starter, picture_file
 from inference.errors import UserError
+from inference.picture import Picture
+
+SAME_SHAPE = 0.02  # how much two pictures' ratios of width to height may differ: rounding to whole pixels
 
 
 class PictureDesk(QObject):
@@ -72,6 +75,23 @@ class PictureDesk(QObject):
         assert self._current is not None
         opened, crop = self._current
         return opened.picture.size, crop.box(opened.picture)
+
+    def cropped_alike(self, picture: Picture) -> np.ndarray:
+        """The part of another picture that is shown of the open one, uint8 [H, W, 3] at the bucket's size.
+
+        Raises UserError where the two have different shapes, or nothing is open.
+        """
+        if self._current is None:
+            raise UserError("There is no picture yet.", next="Open one first.")
+        opened, crop = self._current
+        (width, height), (other_width, other_height) = opened.picture.size, picture.size
+        if abs(other_width * height / (other_height * width) - 1.0) > SAME_SHAPE:
+            raise UserError(
+                f"That has another shape ({other_width}x{other_height}) than the picture ({width}x{height}).",
+                "Nothing was changed.",
+                "Choose one that was made from this very picture.",
+            )
+        return crop.apply(picture)
 
     def open_path(self, path: Path) -> None:
         """A file by any of its names; a starter is known by its place, however it was reached."""

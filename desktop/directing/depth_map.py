@@ -59,6 +59,11 @@ class Stroke:
         part += (soft * (self._target - part)).astype(np.float32)
 
 
+def of_picture(pixels: np.ndarray) -> np.ndarray:
+    """A depth picture, uint8 [h, w, 3], as depth estimators write them: white is nearest."""
+    return np.clip(pixels.astype(np.float32).mean(2) / 255.0, FARTHEST, 1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Change:
     """Where two maps differ, and how; small however large the map."""
@@ -90,9 +95,9 @@ class Change:
 
 
 def tinted(picture: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """The picture, uint8 [h, w, 3], in the colours of its depth: warm is near, blue is far."""
+    """The picture, uint8 [h, w, 3], in the colours of its depth: yellow is near, violet and blue are far."""
     luma = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255.0  # [h, w]
-    nearness = np.sqrt(depth)[..., None]  # most of a picture is far: its differences should be seen too
+    nearness = depth[..., None] ** 0.7  # most of a picture is far: its differences should be seen too
     low, high = np.clip(2.0 * nearness, 0.0, 1.0), np.clip(2.0 * nearness - 1.0, 0.0, 1.0)
     colour = _FAR + (_MIDDLE - _FAR) * low + (_NEAR - _MIDDLE) * high  # [h, w, 3]
     return (colour * (SHADE + (1.0 - SHADE) * luma[..., None]) + 0.5).astype(np.uint8)
