@@ -60,7 +60,9 @@ class Edit(QUndoCommand):
     def mergeWith(self, other: QUndoCommand) -> bool:
         if not isinstance(other, Edit) or [after for _, after in self.changes] != [was for was, _ in other.changes]:
             return False
-        self.changes = tuple((before, after) for (before, _), (_, after) in zip(self.changes, other.changes, strict=True))
+        self.changes = tuple(
+            (before, after) for (before, _), (_, after) in zip(self.changes, other.changes, strict=True)
+        )
         return True
 
     def _apply(self, changes: tuple[Change, ...]) -> None:
@@ -281,9 +283,10 @@ class PointEditor:
     def _yielding(self, points: Iterable[Point]) -> list[Point]:
         """The backdrop's pins that these new points take the place of."""
         backdrop = [point for point in self.model.points if point.backdrop]
-        return [pin for pin in backdrop if any(self._claims(point, pin.xy) for point in points if not point.backdrop)]
+        return [pin for pin in backdrop if any(self.claims(point, pin.xy) for point in points if not point.backdrop)]
 
-    def _claims(self, point: Point, xy: XY) -> bool:
+    def claims(self, point: Point, xy: XY) -> bool:
+        """Whether the backdrop leaves this place to the point."""
         reach = _YIELD * point.radius * point.grow
         return abs(point.xy[0] - xy[0]) * self.aspect <= reach and abs(point.xy[1] - xy[1]) <= reach
 

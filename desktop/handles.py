@@ -22,6 +22,7 @@ DEFAULT_RADIUS = 16 / 144
 MIN_RADIUS = 4 / 144
 MAX_RADIUS = 48 / 144
 SIDE = 5  # tracks along a side of a point's grid
+TRACK_BUDGET = 400  # of the shipped model; the stream leaves out what is beyond
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ class HandleModel:
     def tracks(self) -> int:
         """How many tracks all points would bring, were each of them held or pinned."""
         return sum(point.side**2 for point in self._points.values())
+
+    @property
+    def room(self) -> int:
+        """How many more tracks the model would take."""
+        return max(0, TRACK_BUDGET - self.tracks)
 
     def get(self, point_id: int) -> Point:
         return self._points[point_id]
@@ -154,9 +160,7 @@ class HandleModel:
             self.hovered = point_id
             self._changed()
 
-    def nearest(
-        self, xy: XY, size_px: tuple[float, float], reach_px: float, *, backdrop: bool = False
-    ) -> int | None:
+    def nearest(self, xy: XY, size_px: tuple[float, float], reach_px: float, *, backdrop: bool = False) -> int | None:
         """The point closest to `xy` on a picture shown `size_px` large, if it is within `reach_px`. backdrop: whether
         the backdrop's pins count.
         """

@@ -23,6 +23,8 @@ from desktop.directing.depth_page import NAME as DEPTH_PAGE
 from desktop.directing.depth_page import DepthPage
 from desktop.directing.dock import DirectDock
 from desktop.directing.paths import Paths
+from desktop.directing.points import PointsDesk
+from desktop.directing.points_page import PointsPage
 from desktop.directing.score import Score
 from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
@@ -69,6 +71,8 @@ class MainWindow(QMainWindow):
         self.viewport = Viewport(self.editor)
         self.score = Score(engine.mailbox, self.points.numbers, self)
         self.direct = DirectDock(self)
+        self.points_desk = PointsDesk(self.editor, self.viewport, self.player, self._settings, self)
+        self.direct.add_page("Points", PointsPage(self.points_desk))
         self.crop_panel = CropPanel(buckets)
         self.stage = Stage(self.viewport, self.crop_panel)
         self.pictures = PictureDesk(self.crop_panel, buckets, by_path, data_dir / "pictures", self)
@@ -98,7 +102,9 @@ class MainWindow(QMainWindow):
         self._cheat_sheet: CheatSheet | None = None
         self._doctor: DoctorCard | None = None
         self._closed = False
-        self.actions_by_id = Actions(self, self.conductor.handlers() | self.paths.handlers() | self._handlers())
+        ways = self.points_desk.handlers() | self.paths.handlers()
+        self.actions_by_id = Actions(self, self.conductor.handlers() | ways | self._handlers())
+        self.points_desk.show_in(self.actions_by_id)
         self._lay_out()
         self.start.open_asked.connect(self._open_dialog)
         self._connect_depth()
@@ -146,6 +152,7 @@ class MainWindow(QMainWindow):
             "telemetry": lambda: self.telemetry.setVisible(not self.telemetry.isVisible()),
             "full_screen": lambda: self._set_full_screen(not self.full_screen),
             "leave_full_screen": lambda: self._set_full_screen(False),
+            "points_page": lambda: self.direct.turn_to("Points"),
             "cheat_sheet": self._show_cheat_sheet,
             "doctor": self._show_doctor,
             "depth": self._paint_depth,

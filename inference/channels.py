@@ -66,8 +66,8 @@ class Handle:
 class ControlSnapshot:
     """What happened in (since_s, now_s]. paths: float64 [K, 3] of (time, x, y) by handle id, times ascending
     within that span; a handle that did not move has none. oldest_event_s: the oldest change not seen before,
-    or None. performers and sources: what directs beside the hand (`inference.motion.director`). turns: float64 [K, 3] of
-    (time, turn, logarithm of grow), as paths."""
+    or None. performers and sources: what directs beside the hand (`inference.motion.director`). turns: float64 [K, 3]
+    of (time, turn, logarithm of grow), as paths."""
 
     handles: tuple[Handle, ...]
     paths: dict[int, np.ndarray]

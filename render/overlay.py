@@ -21,6 +21,7 @@ HandleKind = Literal["held", "pin", "free", "hover"]
 Colour = tuple[float, float, float]
 
 GREEN, RED, WHITE, BLUE = (0.24, 0.92, 0.48), (1.0, 0.27, 0.27), (1.0, 1.0, 1.0), (0.33, 0.66, 1.0)
+AMBER = (1.0, 0.71, 0.33)
 COLOURS = {"held": GREEN, "pin": RED, "free": WHITE, "hover": WHITE}
 
 # Sizes in logical pixels; the pixel ratio of the screen multiplies them.
@@ -34,7 +35,6 @@ SEGMENT = np.dtype([
     ("start", "f4", 2), ("end", "f4", 2), ("start_seam", "f4", 2), ("end_seam", "f4", 2),
     ("strength", "f4", 2), ("tint", "f4", 4),
 ])  # fmt: skip
-
 
 
 @dataclass(frozen=True, eq=False)

@@ -111,7 +111,9 @@ def test_moves_that_waited_are_all_in_the_polyline_and_ask_from_the_first_on() -
     mailbox = ControlMailbox()
     mailbox.put((handle(x=0.1), handle(2)), 1.0)
     mailbox.take(2.0)
-    counts_s = mailbox.put((handle(x=0.5), handle(2, held=False)), 3.0, [(1.5, handle(x=0.2)), (2.5, handle(x=0.9, y=0.1))])
+    counts_s = mailbox.put(
+        (handle(x=0.5), handle(2, held=False)), 3.0, [(1.5, handle(x=0.2)), (2.5, handle(x=0.9, y=0.1))]
+    )
     snapshot = mailbox.take(3.5)
     assert counts_s == 3.0
     assert snapshot.oldest_event_s == snapshot.paths[1][0, 0] == np.nextafter(2.0, 3.0)
