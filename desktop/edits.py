@@ -275,7 +275,11 @@ class PointEditor:
         self.model.clear()
 
     def trail_of(self, point_id: int, now_s: float) -> tuple[XY, ...]:
-        """The path the hand drew with this point, while it is held and a moment longer."""
+        """The path the hand drew with this point, while it is held and a moment longer. None where the speed is
+        limited: the picture does not follow it.
+        """
+        if not math.isinf(self.model.speed):
+            return ()
         if point_id != self._trail_point or (point_id != self.model.held and now_s >= self._trail_ends_s):
             return ()
         return tuple(self._trail)

@@ -90,7 +90,10 @@ class Pointer(QObject):
             xy = self._surface.picture_position(event.position())
             if event.button() == self._tool_button and xy is not None:
                 tool, self._tool = self._tool, None
+                moved_points = self._editor.dragging
                 tool.release(xy)
+                if moved_points:
+                    self.released.emit()
                 self._show_cursor(xy)
             return
         if event.button() == Qt.MouseButton.LeftButton and self._editor.dragging:
@@ -127,6 +130,8 @@ class Pointer(QObject):
             return
         if self._tool is not None:
             self._tool.drag(xy, self._way(moves), (position.x(), position.y()))
+            if self._editor.dragging:
+                self.dragged.emit()
         elif self._editor.dragging:
             self._editor.drag(xy, self._way(moves))
             self.dragged.emit()

@@ -25,7 +25,7 @@ Part = Literal["corner", "knob", "inside"]
 
 MARGIN_PX = 20.0  # from the outermost points to the frame, in logical pixels as all here
 STEM_PX = 30.0  # from the frame's top to the knob
-SQUARE_PX = 5.0  # half a corner's side
+SQUARE_PX = 2.6  # half a corner's side, before the line's own width
 REACH_PX = 13.0  # how near the pointer must come to a corner or the knob
 SNAP = math.radians(15)  # turning with Shift goes by such steps
 _TURNED_BY = {

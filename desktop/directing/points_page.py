@@ -107,7 +107,7 @@ class PointsPage(QWidget):
         if limited:
             self._speed.show_value(desk.speed_limit)
         self.still.setChecked(bool(desk.backdrop))
-        self._budget.setText(f"{len(desk.model.points)} points · {desk.model.tracks} of {TRACK_BUDGET} tracks")
+        self._budget.setText(f"{_counted(len(desk.model.points))} · {desk.model.tracks} of {TRACK_BUDGET} tracks")
 
 
 class _Slider(QWidget):
@@ -157,6 +157,10 @@ def _button(text: str, tip: str, on_click: Callable[[], object], checkable: bool
     button.setToolTip(tip)
     button.clicked.connect(lambda _: on_click())
     return button
+
+
+def _counted(points: int) -> str:
+    return "1 point" if points == 1 else f"{points} points"
 
 
 def _row(*widgets: QWidget) -> QWidget:
