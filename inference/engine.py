@@ -408,7 +408,7 @@ class Engine:
 @dataclass(frozen=True, eq=False)
 class _Making:
     """A chunk between its halves: what `make` gave, how long that took, how long after the chunk before it began (0
-    where it was waited for), the oldest event that it contains, what directed it beside the hand, and what was behind it.
+    where it was waited for), the oldest event that it contains, what directed it beside the hand, what was behind it.
     """
 
     chunk: Any

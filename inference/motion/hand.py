@@ -19,6 +19,7 @@ IDS_PER_HANDLE = 64  # ids are handle.id * 64 + k, k the row-major place in the 
 MAX_PARKED = 64  # grids kept of handles that went: more removals than anybody undoes
 _BIRTH_STRIDE = IDS_PER_HANDLE << 32  # a grid laid anew gets ids of its own and leaves handle.id readable below
 NOTABLE = 0.002  # of the picture: a handle that is less behind the hand is not said to be
+EXCURSION = 0.03  # of the picture, or radians: what strays further from the straight way than this went out and back
 _STILL = np.zeros((0, 3))
 
 
@@ -178,7 +179,8 @@ def resample_path(
     2].
 
     It begins at `start_xy` at `since_s`; samples outside the span are moved to its ends; the last row is
-    `end_xy` exactly. Where the span has no length the frames divide the line evenly.
+    `end_xy` exactly. Where the span has no length the frames divide the line evenly. What goes out and comes back
+    between two frames is not lost: a frame shows how far it went. (A busy window hands over a whole flick at once.)
     """
     steps = np.arange(1, frames + 1) / frames
     span_s = now_s - since_s
@@ -190,4 +192,20 @@ def resample_path(
     points = np.concatenate([[start_xy], path[:, 1:], [end_xy]])  # [K + 2, 2]
     line = np.stack([np.interp(steps, knots, points[:, axis]) for axis in (0, 1)], axis=1)
     line[-1] = end_xy
-    return line
+    return _with_excursions(line, points, knots) if frames > 1 else line
+
+
+def _with_excursions(line: np.ndarray, points: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """The sampled line [T, 2] with a row put at each place that the polyline reached between two rows and came back
+    from. points [K, 2] at knots [K] in [0, 1]. The last row stays: what happened before it, the one before shows.
+    """
+    frames, out = len(line), line.copy()
+    frame_of = np.clip(np.ceil(knots * frames).astype(np.int64) - 1, 0, frames - 1)  # [K]
+    start, end = np.concatenate([points[:1], line[:-1]])[frame_of], line[frame_of]  # [K, 2] each
+    way = end - start
+    along = np.sum((points - start) * way, axis=1) / np.maximum(np.sum(way * way, axis=1), 1e-12)
+    away = np.linalg.norm(points - start - np.clip(along, 0.0, 1.0)[:, None] * way, axis=1)  # from the straight way
+    for frame in np.unique(frame_of[away > EXCURSION]).tolist():
+        furthest = np.argmax(np.where(frame_of == frame, away, -1.0))
+        out[min(frame, frames - 2)] = points[furthest]
+    return out

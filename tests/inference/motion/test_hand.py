@@ -73,6 +73,18 @@ def test_a_fast_flick_is_not_lost() -> None:
     np.testing.assert_allclose(line, [0.5, 0.9, 0.5, 0.5], atol=1e-6)
 
 
+@pytest.mark.parametrize(("begun_s", "shown"), [(1.0, 0), (1.3, 1), (1.6, 2), (1.76, 2)])
+def test_a_flick_between_two_frames_is_not_lost(begun_s: float, shown: int) -> None:
+    """Out and back within 4 ms, at any place of the chunk: one frame shows how far it went."""
+    motion = HandMotion((256, 144))
+    motion.advance(snapshot(handle(0.5)), T, FPS)
+    path = {3: [[begun_s + 0.001 * step, x, 0.5] for step, x in enumerate((0.5, 0.7, 0.9, 0.7, 0.5))]}
+    line = centre(motion, snapshot(handle(0.5), paths=path, since_s=1.0))
+    expected = np.full(T, 0.5)
+    expected[shown] = 0.9
+    np.testing.assert_allclose(line, expected, atol=1e-6)
+
+
 def test_a_new_handle_begins_at_its_first_sample_and_reaches_its_last() -> None:
     motion = HandMotion((256, 144))
     path = {3: [[0.01, 0.2, 0.5], [0.6, 0.6, 0.5]]}
