@@ -10,7 +10,7 @@ The rules a person meets:
 - A right press puts a pin; on a pin it frees it (the point stays visible but controls nothing), and back.
 - Escape lets go of the selected points, or else of the newest; in a drag, of what is in the hand. Delete
   removes the selected ones.
-- A new point takes the place of the backdrop's pins that lie in its grid.
+- A new point takes the place of the still pins that lie in its grid.
 - Undo brings a removed point back as it was: it holds what it held, not what lies there now.
 - Restart returns every point to where it took hold, as the picture returns to its start; that, too, can be
   undone.
@@ -35,7 +35,7 @@ Change = tuple[Point | None, Point | None]  # before, after; None where there wa
 _RESIZE_STEP = 1.15  # one notch of the wheel
 _TURN_STEP = math.radians(5)
 _WHEEL_COMMAND_IDS = {"Resize point": 1, "Turn point": 2}  # notches on the same points merge into one edit
-_YIELD = 1.25  # how far around a new point's grid the backdrop gives way, as a part of it
+_YIELD = 1.25  # how far around a new point's grid still pins give way, as a part of it
 _TRAIL_POINTS = 96
 TRAIL_FADE_S = 0.6  # how long a trail stays after release
 
@@ -79,7 +79,7 @@ class PointEditor:
         self.lets_go = False
         self.aspect = 1.0  # of the picture, width over height
         self._before: dict[int, Point | None] = {}  # by id, what the drag moves as it was
-        self._yielded: list[Point] = []  # pins of the backdrop that it replaced
+        self._yielded: list[Point] = []  # still pins that it replaced
         self._taken: dict[int, Point] = {}  # what moves, as it was taken
         self._way: list[tuple[float, Handle]] = []
         self._trail: deque[XY] = deque(maxlen=_TRAIL_POINTS)
@@ -228,7 +228,7 @@ class PointEditor:
     # ---- the set of points --------------------------------------------------------------------------
 
     def add(self, text: str, points: Sequence[Point]) -> None:
-        """Puts these points; the backdrop gives way."""
+        """Puts these points; still pins give way."""
         self._push(text, *((pin, None) for pin in self._yielding(points)), *((None, point) for point in points))
 
     def remove(self, text: str, points: Sequence[Point]) -> None:
@@ -252,7 +252,7 @@ class PointEditor:
             self._open_hand()
             self._finish("Let go", {})
             return
-        mine = [point for point in self.model.points if not point.backdrop]
+        mine = [point for point in self.model.points if not point.still]
         chosen = [self.model.get(point_id) for point_id in self.model.selection] or mine[-1:]
         if chosen:
             self.remove("Let go", chosen)
@@ -285,12 +285,12 @@ class PointEditor:
         return tuple(self._trail)
 
     def _yielding(self, points: Iterable[Point]) -> list[Point]:
-        """The backdrop's pins that these new points take the place of."""
-        backdrop = [point for point in self.model.points if point.backdrop]
-        return [pin for pin in backdrop if any(self.claims(point, pin.xy) for point in points if not point.backdrop)]
+        """The still pins that these new points take the place of."""
+        still = [point for point in self.model.points if point.still]
+        return [pin for pin in still if any(self.claims(point, pin.xy) for point in points if not point.still)]
 
     def claims(self, point: Point, xy: XY) -> bool:
-        """Whether the backdrop leaves this place to the point."""
+        """Whether still pins leave this place to the point."""
         reach = _YIELD * point.radius * point.grow
         return abs(point.xy[0] - xy[0]) * self.aspect <= reach and abs(point.xy[1] - xy[1]) <= reach
 

@@ -31,7 +31,7 @@ class Point:
 
     origin: where it took hold; hold: a number that every taking hold gets anew. pinned: it holds its place (drawn
     red); a free point is shown but controls nothing. side: of its grid of tracks; turn (radians) and grow: how the grid
-    has turned and grown since it took hold. group: points with the same number go together, 0 for none. backdrop: a pin
+    has turned and grown since it took hold. group: points with the same number go together, 0 for none. still: a pin
     among those that hold everything still that nobody grabbed; a new point takes its place.
     """
 
@@ -45,7 +45,7 @@ class Point:
     turn: float = 0.0
     grow: float = 1.0
     group: int = 0
-    backdrop: bool = False
+    still: bool = False
 
 
 class HandleModel:
@@ -92,10 +92,10 @@ class HandleModel:
         return self._points[point_id]
 
     def new_point(
-        self, xy: XY, *, pinned: bool, radius: float = DEFAULT_RADIUS, side: int = SIDE, backdrop: bool = False
+        self, xy: XY, *, pinned: bool, radius: float = DEFAULT_RADIUS, side: int = SIDE, still: bool = False
     ) -> Point:
         """A point with an id of its own, not yet in the set."""
-        return Point(next(self.numbers), xy, xy, pinned, radius, next(self.numbers), side, backdrop=backdrop)
+        return Point(next(self.numbers), xy, xy, pinned, radius, next(self.numbers), side, still=still)
 
     def taking_hold(self, point: Point) -> Point:
         """The point as it takes hold where it stands: what it held before may have moved on."""
@@ -160,15 +160,15 @@ class HandleModel:
             self.hovered = point_id
             self._changed()
 
-    def nearest(self, xy: XY, size_px: tuple[float, float], reach_px: float, *, backdrop: bool = False) -> int | None:
-        """The point closest to `xy` on a picture shown `size_px` large, if it is within `reach_px`. backdrop: whether
-        the backdrop's pins count.
+    def nearest(self, xy: XY, size_px: tuple[float, float], reach_px: float, *, still: bool = False) -> int | None:
+        """The point closest to `xy` on a picture shown `size_px` large, if it is within `reach_px`. still: whether
+        the still pins count.
         """
         width, height = size_px
         best, best_distance = None, reach_px
         for point in self._points.values():
             distance = math.hypot((point.xy[0] - xy[0]) * width, (point.xy[1] - xy[1]) * height)
-            if distance <= best_distance and (backdrop or not point.backdrop):
+            if distance <= best_distance and (still or not point.still):
                 best, best_distance = point.id, distance
         return best
 

@@ -105,6 +105,9 @@ class MainWindow(QMainWindow):
         ways = self.points_desk.handlers() | self.paths.handlers()
         self.actions_by_id = Actions(self, self.conductor.handlers() | ways | self._handlers())
         self.points_desk.show_in(self.actions_by_id)
+        # One tool at a time. The hand may be chosen by the other way's tool, and leaves that as it is.
+        self.actions_by_id["path_tool"].toggled.connect(lambda on: self.points_desk.choose("hand") if on else None)
+        self.points_desk.tool_chosen.connect(lambda name: name == "hand" or self.paths.set_tool(False))
         self._lay_out()
         self.start.open_asked.connect(self._open_dialog)
         self._connect_depth()

@@ -68,7 +68,7 @@ class Pointer(QObject):
             self._show_cursor(xy)
             return
         right = event.button() == Qt.MouseButton.RightButton
-        hit = self.hit(xy, backdrop=right)
+        hit = self.hit(xy, still=right)
         inside = 0.0 <= xy[0] <= 1.0 and 0.0 <= xy[1] <= 1.0
         if hit is None and not inside:
             self._editor.model.select()
@@ -150,10 +150,10 @@ class Pointer(QObject):
             if (earlier := self._surface.picture_position(place)) is not None
         ]
 
-    def hit(self, xy: XY, *, backdrop: bool = False) -> int | None:
-        """The point under the pointer there. backdrop: whether the backdrop's pins count."""
+    def hit(self, xy: XY, *, still: bool = False) -> int | None:
+        """The point under the pointer there. still: whether the still pins count."""
         size = self._surface.picture_size()
-        return self._editor.model.nearest(xy, (size.width(), size.height()), _REACH_PX, backdrop=backdrop)
+        return self._editor.model.nearest(xy, (size.width(), size.height()), _REACH_PX, still=still)
 
     def _show_cursor(self, xy: XY) -> None:
         asked = (self._tool,) if self._tool is not None else self.tools

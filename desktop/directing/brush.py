@@ -134,12 +134,12 @@ class Brush(QObject):
         self._viewport.repaint_soon()
 
     def _is_taken(self, place: XY) -> bool:
-        """Whether a point that is no backdrop stands nearer than half the spacing."""
+        """Whether a point that is no still pin stands nearer than half the spacing."""
         across = self._editor.aspect
         return any(
             math.hypot((point.xy[0] - place[0]) * across, point.xy[1] - place[1]) < self.spacing / 2
             for point in self._editor.model.points
-            if not point.backdrop
+            if not point.still
         )
 
     def _group(self) -> int:

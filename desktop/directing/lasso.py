@@ -60,7 +60,7 @@ class Lasso:
         if not len(line):
             return
         size = self._viewport.picture_size()
-        points = [point for point in self._model.points if not point.backdrop]
+        points = [point for point in self._model.points if not point.still]
         inside: list[int] = []
         if points and (np.ptp(line, axis=0) * (size.width(), size.height())).max() > _CLICK_PX:
             chosen = enclosed(line, np.array([point.xy for point in points]))

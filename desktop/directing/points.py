@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ToolName = Literal["hand", "lasso", "brush"]
 
-STILL_SPACING = 24 / 144  # of the backdrop's pins, in picture heights; wider where the budget asks for it
+STILL_SPACING = 24 / 144  # of the still pins, in picture heights; wider where the budget asks for it
 DEFAULT_SPEED = 1.5  # picture heights in a second of video, when the limit is switched on
 
 
@@ -36,6 +36,7 @@ class PointsDesk(QObject):
     """`changed` when the tool, the brush, the release choice, the speed limit or the points have changed."""
 
     changed = Signal()
+    tool_chosen = Signal(str)  # its name
 
     def __init__(
         self, editor: PointEditor, viewport: Viewport, player: Player, settings: Settings, parent: QObject | None = None
@@ -83,12 +84,13 @@ class PointsDesk(QObject):
         self._lasso.active, self.brush.active = tool == "lasso", tool == "brush"
         self._viewport.repaint_soon()
         self._mark()
+        self.tool_chosen.emit(tool)
 
     # ---- selection ----------------------------------------------------------------------------------
 
     def select_all(self) -> None:
-        """All but the backdrop."""
-        self.model.select(*(point.id for point in self.model.points if not point.backdrop))
+        """All but the still pins."""
+        self.model.select(*(point.id for point in self.model.points if not point.still))
 
     def group(self) -> None:
         if len(self.model.selection) > 1:
@@ -100,21 +102,21 @@ class PointsDesk(QObject):
     # ---- what holds still ---------------------------------------------------------------------------
 
     @property
-    def backdrop(self) -> list[Point]:
-        return [point for point in self.model.points if point.backdrop]
+    def stills(self) -> list[Point]:
+        return [point for point in self.model.points if point.still]
 
     def hold_still(self) -> None:
         """Pins over everything that no point has taken; the next call takes them away."""
         if self._editor.dragging or not self._viewport.has_picture:
             return
-        if backdrop := self.backdrop:
-            self._editor.remove("Let everything else go", backdrop)
+        if stills := self.stills:
+            self._editor.remove("Let everything else go", stills)
             return
         spacing = STILL_SPACING
         while len(places := self._unclaimed(spacing)) > self.model.room > 0:
             spacing *= 1.1
         if places and self.model.room > 0:
-            pins = [self.model.new_point(xy, pinned=True, radius=spacing / 2, side=1, backdrop=True) for xy in places]
+            pins = [self.model.new_point(xy, pinned=True, radius=spacing / 2, side=1, still=True) for xy in places]
             self._editor.add("Hold everything else still", pins)
 
     def _unclaimed(self, spacing: float) -> list[XY]:

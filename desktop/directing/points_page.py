@@ -106,7 +106,7 @@ class PointsPage(QWidget):
         self._speed.setEnabled(limited)
         if limited:
             self._speed.show_value(desk.speed_limit)
-        self.still.setChecked(bool(desk.backdrop))
+        self.still.setChecked(bool(desk.stills))
         self._budget.setText(f"{_counted(len(desk.model.points))} · {desk.model.tracks} of {TRACK_BUDGET} tracks")
 
 

@@ -101,24 +101,24 @@ def test_a_release_never_leaves_the_engine_without_the_point(editor: PointEditor
     assert set(told) == {1}
 
 
-def backdrop(editor: PointEditor) -> list[Point]:
-    return [point for point in editor.model.points if point.backdrop]
+def still(editor: PointEditor) -> list[Point]:
+    return [point for point in editor.model.points if point.still]
 
 
 def test_the_backdrop_gives_way_to_a_new_point_and_returns_with_its_undo(editor: PointEditor) -> None:
-    pins = [editor.model.new_point((x, 0.5), pinned=True, side=1, backdrop=True) for x in (0.2, 0.8)]
+    pins = [editor.model.new_point((x, 0.5), pinned=True, side=1, still=True) for x in (0.2, 0.8)]
     editor.add("Hold everything else still", pins)
     editor.press((0.22, 0.5), None)
-    assert backdrop(editor) == [pins[1]]
+    assert still(editor) == [pins[1]]
     editor.let_go()
-    assert {pin.id for pin in backdrop(editor)} == {pin.id for pin in pins}, "it went for nothing"
+    assert {pin.id for pin in still(editor)} == {pin.id for pin in pins}, "it went for nothing"
     editor.press((0.22, 0.5), None)
     editor.release()
-    assert backdrop(editor) == [pins[1]]
+    assert still(editor) == [pins[1]]
     editor.undo_stack.undo()
-    assert sorted(pin.xy for pin in backdrop(editor)) == [(0.2, 0.5), (0.8, 0.5)]
+    assert sorted(pin.xy for pin in still(editor)) == [(0.2, 0.5), (0.8, 0.5)]
     editor.let_go()
-    assert len(backdrop(editor)) == 2, "Escape is for the points of a hand"
+    assert len(still(editor)) == 2, "Escape is for the points of a hand"
 
 
 def test_the_wheel_turns_a_point_and_notches_are_one_edit(editor: PointEditor) -> None:

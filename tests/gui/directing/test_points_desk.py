@@ -141,7 +141,7 @@ def test_the_lasso_selects_what_it_encloses(desk: Desk) -> None:
 
 
 def patch(desk: Desk) -> list[Point]:
-    return [point for point in desk.window.points.points if point.side == 1 and not point.backdrop]
+    return [point for point in desk.window.points.points if point.side == 1 and not point.still]
 
 
 def test_a_painted_patch_is_dragged_as_one_thing(desk: Desk) -> None:
@@ -182,7 +182,7 @@ def test_everything_else_holds_still_and_gives_way(desk: Desk) -> None:
     desk.drag((0.3, 0.4), (0.32, 0.42))
     desk.key("x")
     desk.wait(lambda: len(points.points) > 20)
-    pins = [point for point in points.points if point.backdrop]
+    pins = [point for point in points.points if point.still]
     assert all(point.pinned for point in pins)
     assert points.tracks <= TRACK_BUDGET
     desk.wait(lambda: len(desk.stream.consumed[-1].ids) == 25 + len(pins))
@@ -190,9 +190,9 @@ def test_everything_else_holds_still_and_gives_way(desk: Desk) -> None:
     apart = np.abs((np.array([pin.xy for pin in pins]) - (0.32, 0.42)) * height).max(axis=1)
     assert apart.min() > 16 / 144, "a pin lies in the grabbed grid"
     desk.drag((0.7, 0.6), (0.72, 0.6))
-    assert len([point for point in points.points if point.backdrop]) < len(pins)
+    assert len([point for point in points.points if point.still]) < len(pins)
     desk.key("ctrl+z")
-    desk.wait(lambda: len([point for point in points.points if point.backdrop]) == len(pins))
+    desk.wait(lambda: len([point for point in points.points if point.still]) == len(pins))
     desk.key("x")
     desk.wait(lambda: len(points.points) == 1)
 
@@ -263,7 +263,7 @@ def test_the_page_says_and_does_what_the_keys_do(desk: Desk) -> None:
         ("Hand", lambda: desk.window.points_desk.tool == "hand"),
         ("Let go", lambda: desk.window.points_desk.lets_go),
         ("Stay as a pin", lambda: not desk.window.points_desk.lets_go),
-        ("Hold everything else still", lambda: len(desk.window.points_desk.backdrop) > 20),
+        ("Hold everything else still", lambda: len(desk.window.points_desk.stills) > 20),
     ):
         there = button(desk, text)
         desk.pointer.click(there.mapToGlobal(there.rect().center()))
