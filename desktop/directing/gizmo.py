@@ -161,11 +161,11 @@ class Gizmo:
     # ---- as a layer ---------------------------------------------------------------------------------
 
     def overlay(self) -> Overlay:
-        box, size = self._grip.box if self._grip is not None else self._box(), self._size()
+        grip, size = self._grip if self._editor.dragging else None, self._size()  # Escape ends a drag, too
+        box = grip.box if grip is not None else self._box()
         if box is None or min(size) <= 0.0:
             return Overlay()
-        dragging = self._grip is not None and self._editor.dragging
-        change, colour = (self._change, GREEN) if dragging else (Similarity(), WHITE)
+        change, colour = (self._change, GREEN) if grip is not None else (Similarity(), WHITE)
 
         def placed(places: Sequence[XY]) -> np.ndarray:
             return np.array([change.place((x / size[0], y / size[1])) for x, y in places], np.float32)
