@@ -105,9 +105,10 @@ class MainWindow(QMainWindow):
         ways = self.points_desk.handlers() | self.paths.handlers()
         self.actions_by_id = Actions(self, self.conductor.handlers() | ways | self._handlers())
         self.points_desk.show_in(self.actions_by_id)
-        # One tool at a time. The hand may be chosen by the other way's tool, and leaves that as it is.
-        self.actions_by_id["path_tool"].toggled.connect(lambda on: self.points_desk.choose("hand") if on else None)
-        self.points_desk.tool_chosen.connect(lambda name: name == "hand" or self.paths.set_tool(False))
+        # One tool at a time. The hand may be chosen by another way's tool, and leaves that as it is.
+        for tool in ("path_tool", "depth"):
+            self.actions_by_id[tool].toggled.connect(lambda on: self.points_desk.stand_back() if on else None)
+        self.points_desk.tool_chosen.connect(self._put_away_tools)
         self._lay_out()
         self.start.open_asked.connect(self._open_dialog)
         self._connect_depth()
@@ -163,6 +164,12 @@ class MainWindow(QMainWindow):
             "logs": lambda: self._show_folder(self._logs),
             "about": self._show_about,
         }
+
+    def _put_away_tools(self, chosen: str) -> None:
+        """The lasso or the brush was chosen."""
+        if chosen != "hand":
+            self.paths.set_tool(False)
+            self.depth_brush.turn(False)
 
     def show_start(self, on: bool) -> None:
         """All pictures at once in place of the strip."""

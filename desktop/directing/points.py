@@ -86,6 +86,11 @@ class PointsDesk(QObject):
         self._mark()
         self.tool_chosen.emit(tool)
 
+    def stand_back(self) -> None:
+        """Another way's tool has the mouse: the points' are put away, and the gizmo with them."""
+        self.choose("hand")
+        self.model.select()
+
     # ---- selection ----------------------------------------------------------------------------------
 
     def select_all(self) -> None:

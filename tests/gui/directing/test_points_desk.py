@@ -271,3 +271,18 @@ def test_the_page_says_and_does_what_the_keys_do(desk: Desk) -> None:
         desk.wait(lambda there=there: there.isChecked())
     desk.key("l")
     desk.wait(lambda: button(desk, "Lasso").isChecked() and not button(desk, "Hand").isChecked())
+
+
+def test_one_tool_at_a_time(desk: Desk) -> None:
+    window = desk.window
+    two_selected(desk)
+    desk.key("b")
+    desk.wait(lambda: window.points_desk.brush.active)
+    desk.key("shift+p")
+    desk.wait(lambda: window.paths.tool.on)
+    assert not window.points_desk.brush.active
+    assert window.points.selection == (), "the gizmo is in the way of the path"
+    desk.key("l")
+    desk.wait(lambda: window.points_desk.tool == "lasso")
+    assert not window.paths.tool.on
+    assert not window.actions_by_id["path_tool"].isChecked()
