@@ -281,7 +281,7 @@ class Conductor(QObject):
                 cropping=w.pictures.cropping,
                 croppable=w.pictures.croppable,
                 has_points=bool(w.points.points),
-                has_selection=w.points.selected is not None,
+                has_selection=bool(w.points.selection),
                 dragging=w.editor.dragging,
                 can_undo=w.editor.undo_stack.canUndo(),
                 can_redo=w.editor.undo_stack.canRedo(),

@@ -23,6 +23,8 @@ from desktop.directing.depth_page import NAME as DEPTH_PAGE
 from desktop.directing.depth_page import DepthPage
 from desktop.directing.dock import DirectDock
 from desktop.directing.paths import Paths
+from desktop.directing.points import PointsDesk
+from desktop.directing.points_page import PointsPage
 from desktop.directing.score import Score
 from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
@@ -69,6 +71,8 @@ class MainWindow(QMainWindow):
         self.viewport = Viewport(self.editor)
         self.score = Score(engine.mailbox, self.points.numbers, self)
         self.direct = DirectDock(self)
+        self.points_desk = PointsDesk(self.editor, self.viewport, self.player, self._settings, self)
+        self.direct.add_page("Points", PointsPage(self.points_desk))
         self.crop_panel = CropPanel(buckets)
         self.stage = Stage(self.viewport, self.crop_panel)
         self.pictures = PictureDesk(self.crop_panel, buckets, by_path, data_dir / "pictures", self)
@@ -98,7 +102,13 @@ class MainWindow(QMainWindow):
         self._cheat_sheet: CheatSheet | None = None
         self._doctor: DoctorCard | None = None
         self._closed = False
-        self.actions_by_id = Actions(self, self.conductor.handlers() | self.paths.handlers() | self._handlers())
+        ways = self.points_desk.handlers() | self.paths.handlers()
+        self.actions_by_id = Actions(self, self.conductor.handlers() | ways | self._handlers())
+        self.points_desk.show_in(self.actions_by_id)
+        # One tool at a time. The hand may be chosen by another way's tool, and leaves that as it is.
+        for tool in ("path_tool", "depth"):
+            self.actions_by_id[tool].toggled.connect(lambda on: self.points_desk.stand_back() if on else None)
+        self.points_desk.tool_chosen.connect(self._put_away_tools)
         self._lay_out()
         self.start.open_asked.connect(self._open_dialog)
         self._connect_depth()
@@ -146,6 +156,7 @@ class MainWindow(QMainWindow):
             "telemetry": lambda: self.telemetry.setVisible(not self.telemetry.isVisible()),
             "full_screen": lambda: self._set_full_screen(not self.full_screen),
             "leave_full_screen": lambda: self._set_full_screen(False),
+            "points_page": lambda: self.direct.turn_to("Points"),
             "cheat_sheet": self._show_cheat_sheet,
             "doctor": self._show_doctor,
             "depth": self._paint_depth,
@@ -153,6 +164,12 @@ class MainWindow(QMainWindow):
             "logs": lambda: self._show_folder(self._logs),
             "about": self._show_about,
         }
+
+    def _put_away_tools(self, chosen: str) -> None:
+        """The lasso or the brush was chosen."""
+        if chosen != "hand":
+            self.paths.set_tool(False)
+            self.depth_brush.turn(False)
 
     def show_start(self, on: bool) -> None:
         """All pictures at once in place of the strip."""

@@ -67,13 +67,14 @@ class Pointer(QObject):
             self._tool_button = event.button()
             self._show_cursor(xy)
             return
-        hit = self._hit(xy)
+        right = event.button() == Qt.MouseButton.RightButton
+        hit = self.hit(xy, still=right)
         inside = 0.0 <= xy[0] <= 1.0 and 0.0 <= xy[1] <= 1.0
         if hit is None and not inside:
-            self._editor.model.select(None)
+            self._editor.model.select()
         elif event.button() == Qt.MouseButton.LeftButton:
             self._editor.press(xy, hit)
-        elif event.button() == Qt.MouseButton.RightButton:
+        elif right:
             self._editor.toggle_pin(xy, hit)
         self._show_cursor(xy)
 
@@ -89,15 +90,18 @@ class Pointer(QObject):
             xy = self._surface.picture_position(event.position())
             if event.button() == self._tool_button and xy is not None:
                 tool, self._tool = self._tool, None
+                moved_points = self._editor.dragging
                 tool.release(xy)
+                if moved_points:
+                    self.released.emit()
                 self._show_cursor(xy)
             return
         if event.button() == Qt.MouseButton.LeftButton and self._editor.dragging:
-            self._editor.release()
+            self._editor.release(invert=bool(event.modifiers() & Qt.KeyboardModifier.AltModifier))
             self.released.emit()
             xy = self._surface.picture_position(event.position())
             if xy is not None:
-                self._editor.model.hover(self._hit(xy))
+                self._editor.model.hover(self.hit(xy))
                 self._show_cursor(xy)
 
     def wheel(self, event: QWheelEvent) -> None:
@@ -107,7 +111,8 @@ class Pointer(QObject):
         if xy is not None and any(tool.wheel(xy, notches, event.modifiers()) for tool in self.tools):
             event.accept()
             return
-        event.setAccepted(self._editor.resize(notches))
+        turning = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        event.setAccepted(self._editor.turn(notches) if turning else self._editor.resize(notches))
 
     def leave(self) -> None:
         self.apply_moves()
@@ -125,11 +130,13 @@ class Pointer(QObject):
             return
         if self._tool is not None:
             self._tool.drag(xy, self._way(moves), (position.x(), position.y()))
+            if self._editor.dragging:
+                self.dragged.emit()
         elif self._editor.dragging:
             self._editor.drag(xy, self._way(moves))
             self.dragged.emit()
         else:
-            self._editor.model.hover(self._hit(xy))
+            self._editor.model.hover(self.hit(xy))
             for tool in self.tools:
                 tool.hover(xy)
         self._show_cursor(xy)
@@ -143,9 +150,10 @@ class Pointer(QObject):
             if (earlier := self._surface.picture_position(place)) is not None
         ]
 
-    def _hit(self, xy: XY) -> int | None:
+    def hit(self, xy: XY, *, still: bool = False) -> int | None:
+        """The point under the pointer there. still: whether the still pins count."""
         size = self._surface.picture_size()
-        return self._editor.model.nearest(xy, (size.width(), size.height()), _REACH_PX)
+        return self._editor.model.nearest(xy, (size.width(), size.height()), _REACH_PX, still=still)
 
     def _show_cursor(self, xy: XY) -> None:
         asked = (self._tool,) if self._tool is not None else self.tools

@@ -120,6 +120,7 @@ class Viewport(QOpenGLWindow):
 
     def _set_image(self, image: np.ndarray, motion: np.ndarray | None) -> None:
         self._image, self._motion = image, motion
+        self._editor.aspect = image.shape[1] / image.shape[0]
         self._image_is_new = True
         self.update()
 
@@ -226,15 +227,16 @@ class Viewport(QOpenGLWindow):
 
     def _overlay_handle(self, point: Point, now_s: float) -> OverlayHandle:
         model = self._editor.model
-        if point.id == model.held:
+        if point.id in model.moving:
             kind = "held"
         elif point.pinned:
             kind = "pin"
         else:
             kind = "hover" if point.id == model.hovered else "free"
         trail = np.array(self._editor.trail_of(point.id, now_s), np.float32).reshape(-1, 2)  # [K, 2]
-        marked = kind != "held" and point.id in (model.selected, model.hovered)
-        return OverlayHandle(point.xy, point.radius, kind, trail, marked)
+        alone = len(model.selection) == 1 and point.id in model.selection
+        marked = kind != "held" and (alone or point.id == model.hovered)  # several are marked by the gizmo's frame
+        return OverlayHandle(point.xy, point.radius * point.grow, kind, trail, marked, point.side, point.turn)
 
     def repaint_soon(self) -> None:
         """For whoever draws over the picture and has changed. At once after a rest, at 60 Hz while things move."""

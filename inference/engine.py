@@ -319,7 +319,8 @@ class Engine:
             tracks = self._director.direct(snapshot, span).rounded()
             chunk = stream.make(tracks)
             made_s = self._clock() - began_s
-            making = _Making(chunk, span, made_s, interval_s, snapshot.oldest_event_s, self._director.began)
+            began, behind = self._director.began, self._director.behind
+            making = _Making(chunk, span, made_s, interval_s, snapshot.oldest_event_s, began, behind)
             motion, stages_ms = stream.motion, stream.timings_ms
             self._decoding.put(lambda: self._finish_chunk(stream, making, motion, stages_ms))
         except Exception as fault:
@@ -341,7 +342,7 @@ class Engine:
         due_s = self._pacer.finished(took_s, now_s, pace_s)
         sampled_s = span.times_s.tolist()
         self.ring.push([
-            Frame(span.frame + j, images[j], due_s[j], sampled_s[j], motion[j], making.performing)
+            Frame(span.frame + j, images[j], due_s[j], sampled_s[j], motion[j], making.performing, making.behind[j])
             for j in range(span.frames)
         ])  # fmt: skip
         self._emit(FramesReady())
@@ -407,7 +408,7 @@ class Engine:
 @dataclass(frozen=True, eq=False)
 class _Making:
     """A chunk between its halves: what `make` gave, how long that took, how long after the chunk before it began (0
-    where it was waited for), the oldest event that it contains, and what directed it beside the hand.
+    where it was waited for), the oldest event that it contains, what directed it beside the hand, what was behind it.
     """
 
     chunk: Any
@@ -416,6 +417,7 @@ class _Making:
     interval_s: float
     event_s: float | None
     performing: dict[int, int]
+    behind: list[dict[int, tuple[float, float]]]
 
 
 def _with(load: Load, *, prompt: str | None = None, seed: int | None = None) -> Load:

@@ -106,13 +106,18 @@ class Director:
         """The first frame of everything that performs now, by key."""
         return dict(self._began)
 
+    @property
+    def behind(self) -> list[dict[int, tuple[float, float]]]:
+        """For each frame of the last chunk, where the handles are that their speed limit keeps behind the hand."""
+        return self._hand.behind
+
     def direct(self, snapshot: ControlSnapshot, span: Span) -> Tracks:
         """The tracks of the chunk `span`."""
         present = [performer.key for performer in snapshot.performers] + [source.key for source in snapshot.sources]
         self._began = {key: self._began.get(key, span.frame) for key in present}
         for performer in snapshot.performers:
             snapshot = performer.perform(snapshot, span, self._began[performer.key])
-        tracks = self._hand.advance(snapshot, span.frames)
+        tracks = self._hand.advance(snapshot, span.frames, span.fps)
         parts, room = [tracks], self._budget - tracks.ids.size
         for source in snapshot.sources:
             part = self._unclaimed(source.key, source.tracks(span, self._began[source.key]), snapshot)
