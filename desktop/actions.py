@@ -198,6 +198,8 @@ SPECS: tuple[ActionSpec, ...] = (
         tip="what is nearer and what is farther, for the camera",
         enabled_when=lambda s: s.streaming and not s.cropping and not s.dragging,
     ),
+    ActionSpec("gamepad", "Direct", "Gamepad", tip="steer points and the camera with a game controller"),
+    ActionSpec("sound", "Direct", "Sound", tip="a microphone or a sound file moves points"),
     ActionSpec("start", "View", "All pictures", ("Ctrl+N",), enabled_when=lambda s: not s.full_screen),
     ActionSpec("telemetry", "View", "Telemetry", ("T",), tip="what the engine does, in figures"),
     ActionSpec("full_screen", "View", "Full screen", ("F11",)),

@@ -22,8 +22,10 @@ from desktop.directing.depth_brush import DepthBrush
 from desktop.directing.depth_page import NAME as DEPTH_PAGE
 from desktop.directing.depth_page import DepthPage
 from desktop.directing.dock import DirectDock
+from desktop.directing.gamepad import Gamepad
 from desktop.directing.paths import Paths
 from desktop.directing.score import Score
+from desktop.directing.sound import SoundDesk
 from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
 from desktop.gallery import Choice, Gallery, StartPanel, thumbnail
@@ -98,7 +100,10 @@ class MainWindow(QMainWindow):
         self._cheat_sheet: CheatSheet | None = None
         self._doctor: DoctorCard | None = None
         self._closed = False
-        self.actions_by_id = Actions(self, self.conductor.handlers() | self.paths.handlers() | self._handlers())
+        self.gamepad = Gamepad(self, self._settings)
+        self.sound = SoundDesk(self)
+        ways = self.paths.handlers() | self.gamepad.handlers() | self.sound.handlers()
+        self.actions_by_id = Actions(self, self.conductor.handlers() | ways | self._handlers())
         self._lay_out()
         self.start.open_asked.connect(self._open_dialog)
         self._connect_depth()
@@ -247,6 +252,7 @@ class MainWindow(QMainWindow):
         if self._cover is None:
             self._cover = CoverWatch(self)
             self._cover.changed.connect(self.conductor.set_seen)
+            self.gamepad.start()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         super().closeEvent(event)
@@ -256,6 +262,8 @@ class MainWindow(QMainWindow):
         if self._cover is not None:
             self._cover.close()
         self.conductor.stop()
+        self.gamepad.stop()
+        self.sound.stop()
         if self._doctor is not None:
             self._doctor.stop()
         self.pictures.stop()

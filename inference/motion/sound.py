@@ -1,4 +1,4 @@
-"""What is heard in a sound, ten milliseconds at a time: loudness by bands, onsets, the beat; and the level that it makes.
+"""What is heard in a sound, ten milliseconds at a time: loudness by bands, onsets, the beat; and the level they make.
 
 Owns the analysis and nothing of where the sound comes from. Causal: a row depends on nothing that comes after it, so a
 microphone and a file are heard alike. NumPy only. Any thread.
@@ -24,9 +24,7 @@ RANGE_DB = 50.0  # a level is 0 this far below a full sine
 MAX_RELEASE_S = 1.0
 
 _WINDOW_S = 0.043
-_FLUX_BANDS = np.geomspace(
-    60.0, 10_000.0, 25
-)  # Hz; even on the ear's scale, so that one note counts as much as a click
+_FLUX_BANDS = np.geomspace(60.0, 10_000.0, 25)  # Hz; even on the ear's scale: a note counts as a click does
 _COMPRESSION = 30.0  # of an amplitude before its flux: log(1 + c a)
 _ONSET_HOLD_S = 0.06  # an onset is felt this long, else a slow attack would miss it
 _ONSET_GAP_S = 0.1  # nothing strikes more often
@@ -58,8 +56,8 @@ class Analyser:
         self._beat: tuple[float, float] | None = None  # period and one beat, in rows
 
     def feed(self, samples: np.ndarray) -> np.ndarray:
-        """float32 [K] -> float32 [n, 6], a row for each hop that is whole: four loudnesses in dB below a full sine, then
-        onset and beat from 0 to 1.
+        """float32 [K] -> float32 [n, 6], a row for each hop that is whole: four loudnesses in dB below a full sine,
+        then onset and beat from 0 to 1.
         """
         waiting = np.concatenate([self._waiting, samples.astype(np.float32, copy=False)])
         count = max(0, (len(waiting) - self._size) // self._hop + 1)

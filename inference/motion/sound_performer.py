@@ -22,6 +22,7 @@ Axis = Literal["right", "down", "grow"]
 
 _REMEMBERED_S = 6.0  # several of the longest release
 _LATE_S = 0.15  # sound cards deliver unevenly: as long as this the last level is held, then it is silent
+_KEPT = 8  # drives whose levels over a file are kept
 _CLOCK_FOLLOWS = 0.02  # share of the difference between the card's clock and ours taken up with each block
 
 
@@ -81,7 +82,7 @@ class HeardFile:
         if rows.ndim != 2 or rows.shape[1] != len(FOLLOWED) or not len(rows):
             raise ValueError(f"features are [K, {len(FOLLOWED)}] with K at least 1, not {rows.shape}")
         self.rows = rows
-        self._levels: dict[Drive, np.ndarray] = {}  # of the drive asked for last
+        self._levels: dict[Drive, np.ndarray] = {}  # of what was asked for last
 
     @property
     def duration_s(self) -> float:
@@ -92,7 +93,7 @@ class HeardFile:
         levels = self._levels.get(drive)
         if levels is None:
             levels = drive.levels(self.rows)
-            self._levels = {drive: levels}
+            self._levels = {**dict(list(self._levels.items())[-_KEPT:]), drive: levels}
         return np.interp(video_s % self.duration_s, HOP_S * np.arange(len(levels)), levels)
 
     def levels(self, drive: Drive, span: Span, began: int) -> np.ndarray:
@@ -100,53 +101,26 @@ class HeardFile:
 
 
 @dataclass(frozen=True)
-class SoundPerformer:
-    """Moves points with a sound. handles: their ids. amount: how far at level 1, in picture heights. aspect: height by
-    width of the picture.
+class Move:
+    """What one level does. handles: ids of the points that it moves. amount: how far at level 1, in picture heights.
 
-    "grow": the grid of each point parts into four that move away from its middle; four ids for each in `quarters`. What
-    the hand holds is left to the hand.
+    "grow": the grid of each point parts into four that move away from its middle; four ids for each in `quarters`.
     """
 
-    key: int
     handles: tuple[int, ...]
     axis: Axis
     amount: float
     drive: Drive
-    sound: Sound
-    aspect: float
     quarters: tuple[tuple[int, int, int, int], ...] = ()
 
-    def perform(self, snapshot: ControlSnapshot, span: Span, began: int) -> ControlSnapshot:
-        chosen = {handle.id: handle for handle in snapshot.handles if handle.id in self.handles and not handle.held}
-        if not chosen:
-            return snapshot
-        away = self.amount * self.sound.levels(self.drive, span, began)  # [T], in heights
-        first = span.frame == began
-        handles: list[Handle] = []
-        paths = dict(snapshot.paths)
-        for handle in snapshot.handles:
-            if handle.id not in chosen:
-                handles.append(handle)
-                continue
-            rest = paths.pop(handle.id, None)  # there is one where the point is new or was put elsewhere
-            for part, offset, direction in self._parts(handle):
-                bent = _bent(rest, handle.xy, span.times_s) + offset  # [T, 2], where it would rest
-                path = np.column_stack([span.times_s, bent + away[:, None] * direction])
-                if first or rest is not None:  # it takes hold where it rests, not where the sound has it
-                    path = np.concatenate(
-                        [[[span.since_s, *(bent[0] if rest is None else rest[0, 1:] + offset)]], path]
-                    )
-                handles.append(replace(part, xy=(float(path[-1, 1]), float(path[-1, 2]))))
-                paths[part.id] = path
-        return replace(snapshot, handles=tuple(handles), paths=paths)
-
-    def _parts(self, handle: Handle) -> list[tuple[Handle, np.ndarray, np.ndarray]]:
-        """What moves, where it rests beside the point, and its direction: normalised, of one height's length."""
+    def parts(self, handle: Handle, aspect: float) -> list[tuple[Handle, np.ndarray, np.ndarray]]:
+        """What moves of a point, where it rests beside it, and its direction: normalised, of one height's length.
+        aspect: height by width of the picture.
+        """
         if self.axis != "grow":
-            direction = np.array([self.aspect, 0.0] if self.axis == "right" else [0.0, 1.0])
+            direction = np.array([aspect, 0.0] if self.axis == "right" else [0.0, 1.0])
             return [(handle, np.zeros(2), direction)]
-        corners = np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]]) * [self.aspect, 1.0]  # in heights
+        corners = np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]]) * [aspect, 1.0]  # in heights
         half = handle.radius / 2
         ids = self.quarters[self.handles.index(handle.id)]
         return [
@@ -155,8 +129,45 @@ class SoundPerformer:
         ]
 
 
-def _bent(rest: np.ndarray | None, xy: tuple[float, float], times_s: np.ndarray) -> np.ndarray:
-    """Where a point rests at each time, float64 [T, 2]. rest: the polyline of where the hand put it, [K, 3]."""
-    if rest is None:
-        return np.tile(np.array(xy, np.float64), (len(times_s), 1))
-    return np.stack([np.interp(times_s, rest[:, 0], rest[:, axis]) for axis in (1, 2)], axis=1)
+@dataclass(frozen=True)
+class SoundPerformer:
+    """Moves points with one sound. aspect: height by width of the picture. Several moves of one point add up. What the
+    hand holds is left to the hand.
+    """
+
+    key: int
+    moves: tuple[Move, ...]
+    sound: Sound
+    aspect: float
+
+    def perform(self, snapshot: ControlSnapshot, span: Span, began: int) -> ControlSnapshot:
+        for move in sorted(self.moves, key=lambda move: move.axis == "grow"):  # what grows is no longer one point
+            away = move.amount * self.sound.levels(move.drive, span, began)  # [T], in heights
+            snapshot = self._moved(snapshot, move, away, span)
+        return snapshot
+
+    def _moved(self, snapshot: ControlSnapshot, move: Move, away: np.ndarray, span: Span) -> ControlSnapshot:
+        handles: list[Handle] = []
+        paths = dict(snapshot.paths)
+        for handle in snapshot.handles:
+            if handle.held or handle.id not in move.handles:
+                handles.append(handle)
+                continue
+            rest = _resting(paths.pop(handle.id, None), handle.xy, span)  # [T + 1, 2]
+            for part, offset, direction in move.parts(handle, self.aspect):
+                line = rest + offset
+                line[1:] += away[:, None] * direction
+                # The first sample has no motion: a new grid is laid where it rests, not where the sound has it.
+                paths[part.id] = np.column_stack([[span.since_s, *span.times_s], line])
+                handles.append(replace(part, xy=(float(line[-1, 0]), float(line[-1, 1]))))
+        return replace(snapshot, handles=tuple(handles), paths=paths)
+
+
+def _resting(path: np.ndarray | None, xy: tuple[float, float], span: Span) -> np.ndarray:
+    """Where a point would be without the sound, at the span's beginning and at each frame, float64 [T + 1, 2]. path:
+    where the hand or another move has it, [K, 3], None where it stands at `xy`.
+    """
+    if path is None:
+        return np.tile(np.array(xy, np.float64), (span.frames + 1, 1))
+    times_s = np.concatenate([[span.since_s], span.times_s])
+    return np.stack([np.interp(times_s, path[:, 0], path[:, axis]) for axis in (1, 2)], axis=1)

@@ -11,7 +11,7 @@ import pytest
 from inference.channels import ControlMailbox, ControlSnapshot, Handle
 from inference.motion.director import Director, Span
 from inference.motion.sound import HOP_S, SILENCE, Analyser, Drive
-from inference.motion.sound_performer import Axis, HeardFile, HeardLive, SoundPerformer
+from inference.motion.sound_performer import Axis, HeardFile, HeardLive, Move, SoundPerformer
 from inference.tracks import Tracks
 from tests.inference.motion.test_sound import RATE, clicks, frequency_of
 
@@ -24,7 +24,7 @@ def pin(number: int, x: float, y: float) -> Handle:
 
 
 def performer(sound: object, axis: Axis = "right", drive: Drive = ONSETS, amount: float = 0.1) -> SoundPerformer:
-    return SoundPerformer(9, (1,), axis, amount, drive, sound, ASPECT, ((10, 11, 12, 13),))
+    return SoundPerformer(9, (Move((1,), axis, amount, drive, ((10, 11, 12, 13),)),), sound, ASPECT)
 
 
 def directed(one: SoundPerformer, chunks: int, *handles: Handle, wall: float = 1.0) -> list[Tracks]:
@@ -91,6 +91,13 @@ def test_growing_moves_the_four_quarters_of_the_grid_apart_and_nothing_else() ->
     spread = [row.std(axis=0) * SIZE for row in (way[0].xy[0], way[-1].xy[-1])]
     assert np.all(spread[1] > 1.3 * spread[0])
     np.testing.assert_allclose(centre(way), np.tile((0.4 * 256, 0.5 * 144), (48, 1)), atol=0.01)
+
+
+def test_moves_of_one_point_add_up_whatever_their_order() -> None:
+    sound, drive = HeardFile(np.zeros((200, 6), np.float32)), Drive("loudness")
+    moves = [Move((1,), axis, 0.1, drive, ((10, 11, 12, 13),)) for axis in ("grow", "right", "down")]
+    way = directed(SoundPerformer(9, tuple(moves), sound, ASPECT), 12, pin(1, 0.4, 0.5))
+    np.testing.assert_allclose(centre(way)[-1], np.array([0.4, 0.5]) * SIZE + 14.4, atol=0.2)
 
 
 def test_what_the_hand_holds_is_left_to_the_hand() -> None:
