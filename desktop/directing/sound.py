@@ -244,9 +244,9 @@ class SoundDesk(QObject):
 
     def _begin(self) -> None:
         """Another source: a file runs from its beginning."""
-        if self._key is not None:
-            self._window.score.end(self._key)
-        self._key = None
+        key, self._key = self._key, None
+        if key is not None:
+            self._window.score.end(key)
         self._tell()
 
     def _tell(self) -> None:
@@ -271,7 +271,7 @@ class SoundDesk(QObject):
         if self._key is not None and self._key not in self._window.score.keys:
             self._key = None
             self.moves = [move for move in self.moves if move.axis in CAMERA_AXES]
-            QTimer.singleShot(0, self._tell)  # after the picture is there
+            QTimer.singleShot(0, self, self._tell)  # after the picture is there
 
     # ---- what is shown ----------------------------------------------------------------------------
 

@@ -20,9 +20,9 @@ from inference.motion.sound_performer import HeardLive
 
 log = logging.getLogger(__name__)
 
-_STALLED_S = 1.5  # a card that delivers nothing for so long is gone
+_STALLED_S, _STARTING_S = 3.0, 10.0  # a card that delivers nothing for so long is gone; a sound server wakes slowly
 _LATENCY = "high"  # some 40 ms; PulseAudio loses samples with less
-_LATE_S = 0.4  # further from the picture than this the sound jumps there
+_LATE_S = 0.3  # further from the picture than this the sound jumps there
 _QUIET_S = 0.5  # no frame for so long: the picture stands, and the sound with it
 
 
@@ -55,7 +55,7 @@ class Microphone:
     def __init__(self, heard: HeardLive, name: str | None = None) -> None:
         card = _sounddevice()
         self._heard = heard
-        self._came_s = time.monotonic()
+        self._came_s = time.monotonic() + _STARTING_S - _STALLED_S  # of the last block
         try:
             device = card.query_devices(name, "input")
             rate = float(device["default_samplerate"])
@@ -109,7 +109,7 @@ class Playhead:
                 if step_s < 0 or passed_s > _QUIET_S:
                     self._speed, self._at_s = 1.0, video_s
                 elif passed_s > 0:
-                    self._speed += 0.05 * (min(step_s / passed_s, 2.0) - self._speed)
+                    self._speed += 0.1 * (min(step_s / passed_s, 2.0) - self._speed)
             else:
                 self._at_s = video_s
             self._told = (video_s, now_s)
@@ -123,7 +123,7 @@ class Playhead:
             if abs(late_s) > _LATE_S:
                 self._at_s += late_s
                 late_s = 0.0
-            speed = max(0.0, self._speed + min(max(0.5 * late_s, -0.1), 0.1))
+            speed = max(0.0, self._speed + min(max(late_s, -0.2), 0.2))
             seconds = self._at_s + speed * np.arange(count) / rate
             self._at_s += speed * count / rate
             return seconds

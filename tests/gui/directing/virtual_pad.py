@@ -37,5 +37,22 @@ class VirtualPad:
         sdl2.SDL_JoystickSetVirtualButton(self._joystick, BUTTONS.index(button), 0)
         self._desk.window.gamepad.poll()
 
+    def steer_to(self, x: float, y: float) -> None:
+        """The left stick, pushed towards there, softly when near, as a person does; then let go."""
+        hand = self._desk.window.gamepad.hand
+
+        def is_there() -> bool:
+            dx, dy = x - hand.xy[0], y - hand.xy[1]
+            far = max(abs(dx), abs(dy))
+            if far < 0.004:
+                self.push(leftx=0.0, lefty=0.0)
+                return True
+            strength = min(1.0, 0.35 + 0.65 * 5 * far)
+            self.push(leftx=strength * dx * 16 / 9 / (2 * far), lefty=strength * dy / (2 * far))
+            return False
+
+        self._desk.wait(is_there)
+        self._desk.window.gamepad.poll()
+
     def unplug(self) -> None:
         sdl2.SDL_JoystickDetachVirtual(self._index)
