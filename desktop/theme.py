@@ -52,6 +52,9 @@ QPushButton:disabled, QPushButton#primary:disabled {{ background: {SURFACE}; col
 QSlider::groove:horizontal {{ height: 4px; background: {LINE}; border-radius: 2px; }}
 QSlider::sub-page:horizontal {{ background: {ACCENT}; border-radius: 2px; }}
 QSlider::handle:horizontal {{ width: 16px; margin: -6px 0; border-radius: 8px; background: {TEXT}; }}
+QPushButton:focus, QComboBox:focus, QListView:focus {{ border: 1px solid {ACCENT}; }}
+QCheckBox:focus {{ color: {ACCENT}; }}
+QSlider::handle:horizontal:focus {{ background: {ACCENT}; }}
 QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
 QScrollBar:vertical {{ background: transparent; width: 8px; }}
 QScrollBar::handle:vertical {{ background: {LINE}; border-radius: 4px; min-height: 30px; }}

@@ -40,10 +40,11 @@ class GamepadPage(QWidget):
         column.addWidget(self.state)
         column.addWidget(self.sticks)
         grid = QGridLayout()
-        grid.setVerticalSpacing(4)
+        grid.setVerticalSpacing(6)
         for row, (name, (text, low, high)) in enumerate(_SLIDERS.items()):
             slider = QSlider(Qt.Orientation.Horizontal, minimum=low, maximum=high)
             slider.setAccessibleName(text)
+            slider.setMinimumHeight(20)
             slider.setSingleStep(max(1, (high - low) // 30))
             slider.valueChanged.connect(self._on_response)
             self._sliders[name] = slider

@@ -64,7 +64,7 @@ class SoundDesk(QObject):
         self._microphone: Microphone | None = None
         self._live = HeardLive()
         self._speaker: Speaker | None = None
-        self._frame: Frame | None = None
+        self.frame: Frame | None = None  # on the screen, or about to be
         self._asked = 0  # the newest wish for a source; older ones that come late are dropped
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="sound")
         self._done.connect(self._follow, Qt.ConnectionType.QueuedConnection)
@@ -282,7 +282,7 @@ class SoundDesk(QObject):
 
     def level(self, drive: Drive) -> float:
         """In the frame that is shown."""
-        sound, frame = self._sound(), self._frame
+        sound, frame = self._sound(), self.frame
         if frame is None:
             return 0.0
         at_s = self.video_s(frame) if isinstance(sound, HeardFile) else frame.sampled_s
@@ -299,7 +299,7 @@ class SoundDesk(QObject):
         sound, count = self._sound(), round(STRIP_S / HOP_S)
         if isinstance(sound, HeardLive):
             return drive.levels(sound.recent()[0])[-count:]
-        now_s = self.video_s(self._frame) if self._frame is not None else None
+        now_s = self.video_s(self.frame) if self.frame is not None else None
         times_s = (now_s or 0.0) + HOP_S * np.arange(1 - count, 1)
         return np.where(times_s >= 0, sound.levels_at(drive, times_s), 0.0)
 
@@ -321,7 +321,7 @@ class SoundDesk(QObject):
         return Overlay(lines=tuple(lines), dots=dots)
 
     def _on_frame(self, frame: Frame) -> None:
-        self._frame = frame
+        self.frame = frame
         if self._speaker is not None and (video_s := self.video_s(frame)) is not None:
             self._speaker.playhead.tell(video_s, frame.due_s)
         if self.camera is not None:

@@ -277,6 +277,7 @@ class LevelStrip(QWidget):
 def _slider(low: int, high: int, name: str) -> QSlider:
     slider = QSlider(Qt.Orientation.Horizontal, minimum=low, maximum=high)
     slider.setAccessibleName(name)
+    slider.setMinimumHeight(20)
     slider.setValue({"How far": 10, "Gain": 0, "Rise": 2, "Fall": 20}[name])
     return slider
 

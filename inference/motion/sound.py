@@ -20,7 +20,7 @@ FOLLOWED = ("loudness", "low", "mid", "high", "onset", "beat")  # the columns of
 BANDS_HZ = {"loudness": (20, 10_000), "low": (20, 200), "mid": (200, 2_000), "high": (2_000, 10_000)}
 SILENCE_DB = -120.0
 SILENCE = np.array([SILENCE_DB] * 4 + [0.0] * 2, np.float32)
-RANGE_DB = 50.0  # a level is 0 this far below a full sine
+RANGE_DB = 40.0  # a level is 0 this far below a full sine
 MAX_RELEASE_S = 1.0
 
 _WINDOW_S = 0.043
