@@ -44,6 +44,7 @@ def scene(window: MainWindow, wait: Callable[[Callable[[], object]], None]) -> N
         number = window.points.points[-1].id
         sound.add(SoundMove((number,), axis, amount, Drive(follow)))
     window.points.select(None)
+    window.viewport.pointer.dragged.emit()  # no hint any more
     window.direct.turn_to("Sound")
     sound.open_file(path)
     wait(lambda: window.score.keys)
