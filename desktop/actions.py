@@ -228,6 +228,8 @@ SPECS: tuple[ActionSpec, ...] = (
         tip="the picture springs back, rather than stay as a pin; Alt does the other one, once",
     ),
     ActionSpec("points_page", "Direct", "Points…", ("Ctrl+1",)),
+    ActionSpec("gamepad", "Direct", "Gamepad", tip="steer points and the camera with a game controller"),
+    ActionSpec("sound", "Direct", "Sound", tip="a microphone or a sound file moves points"),
     ActionSpec("start", "View", "All pictures", ("Ctrl+N",), enabled_when=lambda s: not s.full_screen),
     ActionSpec("telemetry", "View", "Telemetry", ("T",), tip="what the engine does, in figures"),
     ActionSpec("full_screen", "View", "Full screen", ("F11",)),

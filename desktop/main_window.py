@@ -22,10 +22,12 @@ from desktop.directing.depth_brush import DepthBrush
 from desktop.directing.depth_page import NAME as DEPTH_PAGE
 from desktop.directing.depth_page import DepthPage
 from desktop.directing.dock import DirectDock
+from desktop.directing.gamepad import Gamepad
 from desktop.directing.paths import Paths
 from desktop.directing.points import PointsDesk
 from desktop.directing.points_page import PointsPage
 from desktop.directing.score import Score
+from desktop.directing.sound import SoundDesk
 from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
 from desktop.gallery import Choice, Gallery, StartPanel, thumbnail
@@ -102,8 +104,12 @@ class MainWindow(QMainWindow):
         self._cheat_sheet: CheatSheet | None = None
         self._doctor: DoctorCard | None = None
         self._closed = False
-        ways = self.points_desk.handlers() | self.paths.handlers()
-        self.actions_by_id = Actions(self, self.conductor.handlers() | ways | self._handlers())
+        self.gamepad = Gamepad(self, self._settings)
+        self.sound = SoundDesk(self)
+        handlers = self.conductor.handlers() | self._handlers()
+        for way in (self.points_desk, self.paths, self.gamepad, self.sound):
+            handlers |= way.handlers()
+        self.actions_by_id = Actions(self, handlers)
         self.points_desk.show_in(self.actions_by_id)
         # One tool at a time. The hand may be chosen by another way's tool, and leaves that as it is.
         for tool in ("path_tool", "depth"):
@@ -264,6 +270,7 @@ class MainWindow(QMainWindow):
         if self._cover is None:
             self._cover = CoverWatch(self)
             self._cover.changed.connect(self.conductor.set_seen)
+            self.gamepad.start()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         super().closeEvent(event)
@@ -273,6 +280,8 @@ class MainWindow(QMainWindow):
         if self._cover is not None:
             self._cover.close()
         self.conductor.stop()
+        self.gamepad.stop()
+        self.sound.stop()
         if self._doctor is not None:
             self._doctor.stop()
         self.pictures.stop()

@@ -1,5 +1,5 @@
 """What the application remembers from one start to the next: the folder of saved files, the
-switches, and the last pictures.
+switches, the gamepad's controls, and the last pictures.
 
 Owns `settings.ini` and the thumbnails of recent pictures, in the person's data folder. A folder that cannot be written
 costs the memory and nothing else. UI thread.
@@ -61,6 +61,15 @@ class Settings:
     @speed_limit.setter
     def speed_limit(self, heights: float) -> None:
         self._file.setValue("speed_limit", heights)
+
+    @property
+    def gamepad(self) -> str:
+        """What the gamepad's controls do, as `desktop.directing.bindings` writes it; "" at first."""
+        return str(self._file.value("gamepad", "", str))
+
+    @gamepad.setter
+    def gamepad(self, text: str) -> None:
+        self._file.setValue("gamepad", text)
 
     @property
     def recent(self) -> tuple[Path, ...]:

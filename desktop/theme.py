@@ -56,6 +56,9 @@ QSlider::sub-page:horizontal {{ background: {ACCENT}; border-radius: 2px; }}
 QSlider::handle:horizontal {{ width: 16px; margin: -6px 0; border-radius: 8px; background: {TEXT}; }}
 QCheckBox::indicator {{ width: 15px; height: 15px; border: 1px solid #46505f; border-radius: 4px; }}
 QCheckBox::indicator:checked {{ background: {ACCENT}; border-color: {ACCENT}; }}
+QPushButton:focus, QComboBox:focus, QListView:focus {{ border: 1px solid {ACCENT}; }}
+QCheckBox:focus {{ color: {ACCENT}; }}
+QSlider::handle:horizontal:focus {{ background: {ACCENT}; }}
 QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
 QScrollBar:vertical {{ background: transparent; width: 8px; }}
 QScrollBar::handle:vertical {{ background: {LINE}; border-radius: 4px; min-height: 30px; }}
