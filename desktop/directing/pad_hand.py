@@ -129,7 +129,7 @@ class PadHand(QObject):
         self._held = self._home = None
         self._goes_home_by_itself = False
         self._editor.release(invert=self._editor.lets_go)  # a pin, whatever a release of the mouse does
-        self._editor.model.select(None)  # else the stick would take it up at once
+        self._editor.model.select()  # else the stick would take it up at once
         self.released.emit()
 
     def _go_home(self, seconds: float) -> None:
