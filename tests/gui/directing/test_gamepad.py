@@ -64,7 +64,7 @@ def test_the_stick_moves_a_held_point_and_a_pins_it(desk: Desk, pad: VirtualPad)
 def test_a_takes_the_nearest_point_and_b_lets_it_go(desk: Desk, pad: VirtualPad) -> None:
     window = desk.window
     window.editor.toggle_pin((0.52, 0.55), None)
-    window.points.select(None)
+    window.points.select()
     pad.press("a")
     assert window.points.held == window.points.points[0].id
     pad.press("b")
