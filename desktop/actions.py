@@ -23,6 +23,7 @@ class Situation:
     streaming: bool  # the engine has a stream that runs or is paused
     paused: bool  # by the person
     cropping: bool
+    composing: bool  # a picture out of toys
     croppable: bool  # there is a whole picture behind the crop
     has_points: bool
     has_selection: bool
@@ -153,6 +154,11 @@ SPECS: tuple[ActionSpec, ...] = (
         ("P", "/"),
         enabled_when=lambda s: s.has_picture and not s.cropping,
     ),
+    ActionSpec("toys", "Direct", "Toy box", ("Ctrl+B",), tip="compose a picture of your own"),
+    ActionSpec("compose_live", "Direct", "Make it live", ("Ctrl+Return",), enabled_when=lambda s: s.composing),
+    ActionSpec(
+        "compose_leave", "", "Leave the composition", ("Esc",), enabled_when=lambda s: s.composing and not s.full_screen
+    ),
     ActionSpec("start", "View", "All pictures", ("Ctrl+N",), enabled_when=lambda s: not s.full_screen),
     ActionSpec("telemetry", "View", "Telemetry", ("T",), tip="what the engine does, in figures"),
     ActionSpec("full_screen", "View", "Full screen", ("F11",)),
@@ -177,6 +183,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Left drag", "Take hold of the picture and move it; the point stays where it is let go"),
     ("Left drag a point", "Take it up again"),
     ("Right click", "Pin that place (red); on a pin: free it, and pin it again"),
+    ("Drag a toy, its corners, its knob", "Move, scale, turn it; so does the wheel, and with Shift it turns"),
     ("Wheel on a point", "How much of the picture it holds"),
 )
 

@@ -20,6 +20,8 @@ from desktop.crop import Bucket
 from desktop.crop_panel import CropPanel
 from desktop.directing.dock import DirectDock
 from desktop.directing.score import Score
+from desktop.directing.toys import ToyBox
+from desktop.directing.toys_page import PAGE, ToysPage
 from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
 from desktop.gallery import Choice, Gallery, StartPanel, thumbnail
@@ -29,7 +31,7 @@ from desktop.pictures import FILE_FILTER, Starter, may_hold_picture
 from desktop.player import Player
 from desktop.prompt import PromptBox
 from desktop.recorded_hand import Demo
-from desktop.resources import APP_NAME
+from desktop.resources import APP_NAME, resource_path
 from desktop.settings import Settings
 from desktop.stage import Stage
 from desktop.status import StatusLine
@@ -68,6 +70,9 @@ class MainWindow(QMainWindow):
         self.crop_panel = CropPanel(buckets)
         self.stage = Stage(self.viewport, self.crop_panel)
         self.pictures = PictureDesk(self.crop_panel, buckets, by_path, data_dir / "pictures", self)
+        toys = resource_path("assets", "toys")
+        self.toys = ToyBox(self.viewport, self.pictures, toys, data_dir / "compositions", buckets[0], self)
+        self.direct.add_page(PAGE, ToysPage(self.toys))
         choices = tuple(Choice(s.path, s.title, s.credit, thumbnail(s.path)) for s in starters)
         choices = tuple(choice for choice in choices if not choice.image.isNull())
         recent = self.recent_choices()
@@ -83,7 +88,7 @@ class MainWindow(QMainWindow):
         self._cheat_sheet: CheatSheet | None = None
         self._doctor: DoctorCard | None = None
         self._closed = False
-        self.actions_by_id = Actions(self, self.conductor.handlers() | self._handlers())
+        self.actions_by_id = Actions(self, self.conductor.handlers() | self._handlers() | self.toys.handlers())
         self._lay_out()
         self.start.open_asked.connect(self._open_dialog)
         self.conductor.connect_parts()
@@ -127,6 +132,7 @@ class MainWindow(QMainWindow):
             "open": self._open_dialog,
             "quit": self.close,
             "start": lambda: self.show_start(not self._at_start),
+            "toys": lambda: self.direct.turn_to(PAGE),
             "telemetry": lambda: self.telemetry.setVisible(not self.telemetry.isVisible()),
             "full_screen": lambda: self._set_full_screen(not self.full_screen),
             "leave_full_screen": lambda: self._set_full_screen(False),
@@ -228,6 +234,7 @@ class MainWindow(QMainWindow):
         self.conductor.stop()
         if self._doctor is not None:
             self._doctor.stop()
+        self.toys.stop()
         self.pictures.stop()
         self.player.stop()
         self.stage.dispose()
