@@ -27,4 +27,4 @@ def scene(window: MainWindow, wait: Wait) -> None:
         toy = replace(box.composition.toys[box.selected], height=height, mirrored=mirrored)
         box.show(box.selected, toy)
         box.keep("Resize toy")
-    wait(lambda: window.viewport.picture_size().width() > 0)
+    wait(lambda: window.player.state.value == "paused")
