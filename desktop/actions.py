@@ -120,14 +120,14 @@ SPECS: tuple[ActionSpec, ...] = (
         "Let go of point",
         ("Esc",),
         tip="the one in the hand, the selected, or the newest",
-        enabled_when=lambda s: s.has_points and not s.cropping and not s.full_screen,
+        enabled_when=lambda s: s.has_points and not s.cropping and not s.composing and not s.full_screen,
     ),
     ActionSpec(
         "let_go_all",
         "Edit",
         "Let go of everything",
         ("Shift+Esc",),
-        enabled_when=lambda s: s.has_points and not s.dragging and not s.cropping,
+        enabled_when=lambda s: s.has_points and not s.dragging and not s.cropping and not s.composing,
     ),
     ActionSpec(
         "pause",
@@ -155,9 +155,19 @@ SPECS: tuple[ActionSpec, ...] = (
         enabled_when=lambda s: s.has_picture and not s.cropping,
     ),
     ActionSpec("toys", "Direct", "Toy box", ("Ctrl+B",), tip="compose a picture of your own"),
-    ActionSpec("compose_live", "Direct", "Make it live", ("Ctrl+Return",), enabled_when=lambda s: s.composing),
     ActionSpec(
-        "compose_leave", "", "Leave the composition", ("Esc",), enabled_when=lambda s: s.composing and not s.full_screen
+        "compose_live",
+        "Direct",
+        "Make it live",
+        ("Ctrl+Return",),
+        enabled_when=lambda s: s.composing and not s.cropping,
+    ),
+    ActionSpec(
+        "compose_leave",
+        "",
+        "Leave the composition",
+        ("Esc",),
+        enabled_when=lambda s: s.composing and not s.cropping and not s.full_screen,
     ),
     ActionSpec("start", "View", "All pictures", ("Ctrl+N",), enabled_when=lambda s: not s.full_screen),
     ActionSpec("telemetry", "View", "Telemetry", ("T",), tip="what the engine does, in figures"),

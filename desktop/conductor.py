@@ -301,7 +301,7 @@ class Conductor(QObject):
                 cropping=w.pictures.cropping,
                 composing=composing,
                 croppable=w.pictures.croppable and not composing,
-                has_points=bool(w.points.points) and not composing,
+                has_points=bool(w.points.points),
                 has_selection=selected is not None,
                 dragging=w.editor.dragging,
                 can_undo=edits.canUndo(),

@@ -106,7 +106,7 @@ def test_the_preview_shows_the_composition(desk: Desk) -> None:
     change = np.abs(desk.window.viewport.shown_picture() - before).max(-1).max(0)  # by column
     there = change[round(0.75 * len(change)) : round(0.85 * len(change))]
     assert there.min() > 60
-    assert change[-3:].max() == 0
+    assert change[-3:].max() <= 4  # the sharpening of the enlarged picture
 
 
 def drop(desk: Desk, mime: QMimeData, at: tuple[float, float]) -> None:
