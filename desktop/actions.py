@@ -23,6 +23,7 @@ class Situation:
     streaming: bool  # the engine has a stream that runs or is paused
     paused: bool  # by the person
     cropping: bool
+    composing: bool  # a picture out of toys
     croppable: bool  # there is a whole picture behind the crop
     has_points: bool
     has_selection: bool
@@ -122,14 +123,16 @@ SPECS: tuple[ActionSpec, ...] = (
         "Let go of point",
         ("Esc",),
         tip="the one in the hand, the selected, or the newest",
-        enabled_when=lambda s: s.has_points and not s.cropping and not s.full_screen and not s.on_paths,
+        enabled_when=lambda s: (
+            s.has_points and not s.cropping and not s.composing and not s.full_screen and not s.on_paths
+        ),
     ),
     ActionSpec(
         "let_go_all",
         "Edit",
         "Let go of everything",
         ("Shift+Esc",),
-        enabled_when=lambda s: s.has_points and not s.dragging and not s.cropping,
+        enabled_when=lambda s: s.has_points and not s.dragging and not s.cropping and not s.composing,
     ),
     ActionSpec(
         "pause",
@@ -163,14 +166,14 @@ SPECS: tuple[ActionSpec, ...] = (
         ("Shift+P",),
         checkable=True,
         tip="drag on the picture; play it later",
-        enabled_when=lambda s: s.has_picture and not s.cropping,
+        enabled_when=lambda s: s.has_picture and not s.cropping and not s.composing,
     ),
     ActionSpec(
         "paths_play",
         "Direct",
         "Play paths",
         ("Return", "Enter"),
-        enabled_when=lambda s: s.has_paths and s.has_picture and not s.cropping,
+        enabled_when=lambda s: s.has_paths and s.has_picture and not s.cropping and not s.composing,
     ),
     ActionSpec(
         "paths_stop",
@@ -178,17 +181,26 @@ SPECS: tuple[ActionSpec, ...] = (
         "Stop paths",
         ("Esc",),
         tip="what they moved stays, as a pin; then puts the tool away",
-        enabled_when=lambda s: s.on_paths and not s.cropping and not s.full_screen,
+        enabled_when=lambda s: s.on_paths and not s.cropping and not s.composing and not s.full_screen,
     ),
     ActionSpec(
         "path_remove",
         "Direct",
         "Remove knot or path",
         ("Del", "Backspace"),
-        enabled_when=lambda s: s.path_chosen and not s.has_selection and not s.dragging and not s.cropping,
+        enabled_when=lambda s: (
+            s.path_chosen and not s.has_selection and not s.dragging and not s.cropping and not s.composing
+        ),
     ),
-    ActionSpec("paths_open", "Direct", "Open paths…", enabled_when=lambda s: s.has_picture and not s.cropping),
-    ActionSpec("paths_save", "Direct", "Save paths…", enabled_when=lambda s: s.has_paths and not s.cropping),
+    ActionSpec(
+        "paths_open",
+        "Direct",
+        "Open paths…",
+        enabled_when=lambda s: s.has_picture and not s.cropping and not s.composing,
+    ),
+    ActionSpec(
+        "paths_save", "Direct", "Save paths…", enabled_when=lambda s: s.has_paths and not s.cropping and not s.composing
+    ),
     ActionSpec(
         "depth",
         "Direct",
@@ -196,7 +208,7 @@ SPECS: tuple[ActionSpec, ...] = (
         ("Shift+D",),
         checkable=True,
         tip="what is nearer and what is farther, for the camera",
-        enabled_when=lambda s: s.streaming and not s.cropping and not s.dragging,
+        enabled_when=lambda s: s.streaming and not s.cropping and not s.composing and not s.dragging,
     ),
     ActionSpec("hand", "Direct", "Hand", ("V",), checkable=True, tip="take points and move them"),
     ActionSpec("lasso", "Direct", "Lasso", ("L",), checkable=True, tip="draw around points to select them"),
@@ -215,7 +227,7 @@ SPECS: tuple[ActionSpec, ...] = (
         "Hold everything else still",
         ("X",),
         tip="red pins where nothing is grabbed; again: without them",
-        enabled_when=lambda s: s.has_picture and not s.dragging and not s.cropping,
+        enabled_when=lambda s: s.has_picture and not s.dragging and not s.cropping and not s.composing,
     ),
     ActionSpec(
         "lets_go",
@@ -230,6 +242,21 @@ SPECS: tuple[ActionSpec, ...] = (
     ActionSpec("points_page", "Direct", "Points…", ("Ctrl+1",)),
     ActionSpec("gamepad", "Direct", "Gamepad", tip="steer points and the camera with a game controller"),
     ActionSpec("sound", "Direct", "Sound", tip="a microphone or a sound file moves points"),
+    ActionSpec("toys", "Direct", "Toy box", ("Ctrl+B",), tip="compose a picture of your own"),
+    ActionSpec(
+        "compose_live",
+        "Direct",
+        "Make it live",
+        ("Ctrl+Return",),
+        enabled_when=lambda s: s.composing and not s.cropping,
+    ),
+    ActionSpec(
+        "compose_leave",
+        "",
+        "Leave the composition",
+        ("Esc",),
+        enabled_when=lambda s: s.composing and not s.cropping and not s.full_screen,
+    ),
     ActionSpec("start", "View", "All pictures", ("Ctrl+N",), enabled_when=lambda s: not s.full_screen),
     ActionSpec("telemetry", "View", "Telemetry", ("T",), tip="what the engine does, in figures"),
     ActionSpec("full_screen", "View", "Full screen", ("F11",)),
@@ -262,6 +289,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Frame around several", "Drag inside to move, a corner to scale, the knob to turn (Shift: by 15°)"),
     ("Brush", "Paint a patch to grab, Shift adds to it; right button: pins. Wheel: size, Shift wheel: spacing"),
     ("Alt at release", "Let go instead of staying as a pin, or the other way round"),
+    ("Drag a toy, its corners, its knob", "Move, scale, turn it; so does the wheel, and with Shift it turns"),
 )
 
 

@@ -28,6 +28,8 @@ from desktop.directing.points import PointsDesk
 from desktop.directing.points_page import PointsPage
 from desktop.directing.score import Score
 from desktop.directing.sound import SoundDesk
+from desktop.directing.toys import ToyBox
+from desktop.directing.toys_page import PAGE, ToysPage
 from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
 from desktop.gallery import Choice, Gallery, StartPanel, thumbnail
@@ -37,7 +39,7 @@ from desktop.pictures import FILE_FILTER, Starter, may_hold_picture
 from desktop.player import Player
 from desktop.prompt import PromptBox
 from desktop.recorded_hand import Demo
-from desktop.resources import APP_NAME
+from desktop.resources import APP_NAME, resource_path
 from desktop.settings import Settings
 from desktop.stage import Stage
 from desktop.status import StatusLine
@@ -79,6 +81,9 @@ class MainWindow(QMainWindow):
         self.stage = Stage(self.viewport, self.crop_panel)
         self.pictures = PictureDesk(self.crop_panel, buckets, by_path, data_dir / "pictures", self)
         self.depth_brush = DepthBrush(self.player, self.viewport, self.pictures, self.editor.undo_stack, self)
+        toys = resource_path("assets", "toys")
+        self.toys = ToyBox(self.viewport, self.pictures, toys, data_dir / "compositions", buckets[0], self)
+        self.direct.add_page(PAGE, ToysPage(self.toys))
         choices = tuple(Choice(s.path, s.title, s.credit, thumbnail(s.path)) for s in starters)
         choices = tuple(choice for choice in choices if not choice.image.isNull())
         recent = self.recent_choices()
@@ -107,7 +112,7 @@ class MainWindow(QMainWindow):
         self.gamepad = Gamepad(self, self._settings)
         self.sound = SoundDesk(self)
         handlers = self.conductor.handlers() | self._handlers()
-        for way in (self.points_desk, self.paths, self.gamepad, self.sound):
+        for way in (self.points_desk, self.paths, self.gamepad, self.sound, self.toys):
             handlers |= way.handlers()
         self.actions_by_id = Actions(self, handlers)
         self.points_desk.show_in(self.actions_by_id)
@@ -159,6 +164,7 @@ class MainWindow(QMainWindow):
             "open": self._open_dialog,
             "quit": self.close,
             "start": lambda: self.show_start(not self._at_start),
+            "toys": lambda: self.direct.turn_to(PAGE),
             "telemetry": lambda: self.telemetry.setVisible(not self.telemetry.isVisible()),
             "full_screen": lambda: self._set_full_screen(not self.full_screen),
             "leave_full_screen": lambda: self._set_full_screen(False),
@@ -284,6 +290,7 @@ class MainWindow(QMainWindow):
         self.sound.stop()
         if self._doctor is not None:
             self._doctor.stop()
+        self.toys.stop()
         self.pictures.stop()
         self.depth_brush.stop()
         self.player.stop()

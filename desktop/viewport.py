@@ -27,7 +27,7 @@ from desktop.directing.tool import Layer
 from desktop.edits import TRAIL_FADE_S, PointEditor
 from desktop.guide import Guide
 from desktop.handles import DEFAULT_RADIUS, XY, Point
-from desktop.pictures import may_hold_picture
+from desktop.pictures import TOY_FORMAT, may_hold_picture
 from desktop.pointer import Pointer
 from inference.channels import Frame
 from render.overlay import Overlay, OverlayHandle
@@ -47,7 +47,7 @@ class Viewport(QOpenGLWindow):
     reached the screen: once a frame, after the buffer swap, in `time.monotonic()` seconds."""
 
     frame_shown = Signal(int, float, float)
-    dropped = Signal(QMimeData)
+    dropped = Signal(QMimeData, object)  # where: XY, None before the first picture
 
     def __init__(self, editor: PointEditor) -> None:
         super().__init__()
@@ -65,6 +65,7 @@ class Viewport(QOpenGLWindow):
         self._swapping: Frame | None = None
         self._hint_xy: XY | None = None
         self._guide: Guide | None = None
+        self.shows_points = True  # not while a picture is composed
         self.layers: list[Layer] = []  # drawn in this order, below the points
         self._line = ""
         self._last_paint_s = 0.0
@@ -217,7 +218,9 @@ class Viewport(QOpenGLWindow):
         if self._guide is not None:
             return self._guide.overlay()
         now_s = time.monotonic()
-        handles = [self._overlay_handle(point, now_s) for point in self._editor.model.points]
+        handles = (
+            [self._overlay_handle(point, now_s) for point in self._editor.model.points] if self.shows_points else []
+        )
         if self._hint_xy is not None and not handles:
             handles.append(OverlayHandle(self._hint_xy, DEFAULT_RADIUS, "hover"))
         overlay = Overlay()
@@ -266,9 +269,9 @@ class Viewport(QOpenGLWindow):
         if event.type() == QEvent.Type.Leave:
             self.pointer.leave()
         elif isinstance(event, QDropEvent):  # entering and moving included; the container hands them on to here
-            event.setAccepted(may_hold_picture(event.mimeData()))
+            event.setAccepted(may_hold_picture(event.mimeData()) or event.mimeData().hasFormat(TOY_FORMAT))
             if event.type() == QEvent.Type.Drop:
-                self.dropped.emit(event.mimeData())
+                self.dropped.emit(event.mimeData(), self.picture_position(event.position()))
             return True
         return super().event(event)
 

@@ -10,6 +10,7 @@ import torch
 from inference.errors import UserError
 from inference.motion.ground import ground_inverse_depth
 from inference.package import ModelPackage
+from inference.rollout import FELT_WITHIN
 from inference.stream import Stream
 from inference.tracks import Tracks
 from tests.tiny import tiny_config, write_package
@@ -245,3 +246,25 @@ def test_a_package_without_a_depth_network_takes_the_ground_plane(tmp_path):
     stream = Stream(ModelPackage.load(write_package(tmp_path, replace(tiny_config(), depth=None))))
     stream.open(PICTURE)
     assert np.array_equal(stream.depth(), ground_inverse_depth(64, 32))
+
+
+@pytest.mark.parametrize("window", [2, FELT_WITHIN - 1, FELT_WITHIN])
+def test_a_new_prompt_is_all_that_counts_after_six_chunks(window, tmp_path):
+    """Two streams of one picture, under different prompts and then the same one: what they remember meets."""
+    package = ModelPackage.load(write_package(tmp_path, tiny_config(window=window)))
+    streams = [Stream(package), Stream(package)]
+
+    def apart():
+        one, other = (stream._rollout.cache.v for stream in streams)
+        return float((one - other).abs().max())
+
+    for stream, before in zip(streams, ("a red kite", "the whale dives into the sea"), strict=True):
+        stream.open(PICTURE, before)
+        for _ in range(window + 2):
+            stream.advance(Tracks.empty(4))
+    at_the_switch = apart()
+    for stream in streams:
+        stream.set_prompt("the toy flies up")
+        for _ in range(FELT_WITHIN):
+            stream.advance(Tracks.empty(4))
+    assert apart() < 0.01 * at_the_switch
