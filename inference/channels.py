@@ -13,12 +13,15 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.motion.fly import CameraControl, CameraMove, GoHome, Levels, Look
+
 if TYPE_CHECKING:
+    from inference.motion.camera import Shot
     from inference.motion.director import Performer, TrackSource
 
 # A polyline nobody takes (paused, stalled) is thinned instead of growing: 512 samples are 4 s of a 125 Hz
@@ -34,7 +37,8 @@ class Handle:
 
     radius: half extent of the grid of tracks it carries, in units of the picture's height. hold: which taking hold this
     is. A handle that went and returns with the same id and hold has again what it had; with another hold, or None, it
-    takes hold anew.
+    takes hold anew. origin: where in the picture it took hold, where that is known. screen: where on the screen the
+    pointer has it, for a held one while the camera is away from home; xy is in the scene.
     """
 
     id: int
@@ -43,6 +47,8 @@ class Handle:
     held: bool
     radius: float
     hold: int | None = None
+    origin: tuple[float, float] | None = None
+    screen: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.xy[0]) and math.isfinite(self.xy[1])):
@@ -53,7 +59,8 @@ class Handle:
 class ControlSnapshot:
     """What happened in (since_s, now_s]. paths: float64 [K, 3] of (time, x, y) by handle id, times ascending
     within that span; a handle that did not move has none. oldest_event_s: the oldest change not seen before,
-    or None. performers and sources: what directs beside the hand (`inference.motion.director`)."""
+    or None. performers and sources: what directs beside the hand (`inference.motion.director`). camera: what is asked
+    of the camera."""
 
     handles: tuple[Handle, ...]
     paths: dict[int, np.ndarray]
@@ -62,6 +69,7 @@ class ControlSnapshot:
     oldest_event_s: float | None
     performers: tuple[Performer, ...] = ()
     sources: tuple[TrackSource, ...] = ()
+    camera: CameraControl = field(default_factory=CameraControl)
 
 
 class ControlMailbox:
@@ -74,6 +82,8 @@ class ControlMailbox:
         self._paths: dict[int, list[tuple[float, float, float]]] = {}
         self._performers: tuple[Performer, ...] = ()
         self._sources: tuple[TrackSource, ...] = ()
+        self._asked: list[tuple[float, Levels | Look | GoHome]] = []  # of the camera
+        self._camera = CameraControl()
         self._oldest_event_s: float | None = None
         self._taken_s = -math.inf
         self._latest_s = -math.inf  # of the last put
@@ -114,6 +124,24 @@ class ControlMailbox:
         with self._lock:
             self._performers, self._sources = performers, sources
 
+    def ask_camera(self, what: Levels | Look | GoHome, time_s: float) -> None:
+        """Levels overwrite those before, looks add up; each counts from its time on."""
+        with self._lock:
+            begun_s = max(float(np.nextafter(self._taken_s, math.inf)), self._latest_s)
+            time_s = self._latest_s = max(time_s, begun_s)
+            if self._oldest_event_s is None:
+                self._oldest_event_s = time_s
+            self._asked.append((time_s, what))
+            if len(self._asked) > MAX_PATH_SAMPLES:
+                self._asked = _settled(self._asked)
+
+    def film(self, move: CameraMove | None, inverse_depth: np.ndarray | None = None) -> None:
+        """The move that the camera makes from the next chunk on, None for none; and the scene's depth as a person has
+        painted it, float32 [h, w], None for what the stream says.
+        """
+        with self._lock:
+            self._camera = CameraControl(move=move, inverse_depth=inverse_depth)
+
     def take(self, now_s: float) -> ControlSnapshot:
         """Everything since the last take, then zeroed; the handles themselves stay. The first span has no
         length."""
@@ -122,9 +150,17 @@ class ControlMailbox:
             since_s = self._taken_s if math.isfinite(self._taken_s) else now_s
             paths = {key: np.array(path, np.float64).reshape(-1, 3) for key, path in self._paths.items()}
             snapshot = ControlSnapshot(
-                self._handles, paths, since_s, now_s, self._oldest_event_s, self._performers, self._sources
+                self._handles,
+                paths,
+                since_s,
+                now_s,
+                self._oldest_event_s,
+                self._performers,
+                self._sources,
+                replace(self._camera, asked=tuple(self._asked)),
             )
             self._paths = {}
+            self._asked = []
             self._oldest_event_s = None
             self._taken_s = now_s
             return snapshot
@@ -134,6 +170,7 @@ class ControlMailbox:
         motion."""
         with self._lock:
             self._paths = {}
+            self._asked = [(now_s, what) for _, what in _settled(self._asked) if not isinstance(what, Look)]
             self._oldest_event_s = None
             self._taken_s = max(now_s, self._taken_s)
 
@@ -142,6 +179,17 @@ class ControlMailbox:
         path.append((time_s, *xy))
         if len(path) > MAX_PATH_SAMPLES:
             path[:-1] = _thinned(path[:-1])  # the newest stays
+
+
+def _settled(asked: list[tuple[float, Levels | Look | GoHome]]) -> list[tuple[float, Levels | Look | GoHome]]:
+    """What a camera that nobody heard for long is still to do: what came to it last, and all its turning at once."""
+    home = max((n for n, (_, what) in enumerate(asked) if isinstance(what, GoHome)), default=-1)
+    looks = [what for _, what in asked[home + 1 :] if isinstance(what, Look)]
+    kept = [asked[home]] if home >= 0 else []
+    kept += [one for one in asked[home + 1 :] if isinstance(one[1], Levels)][-1:]
+    if looks:
+        kept.append((asked[-1][0], Look(sum(look.yaw for look in looks), sum(look.pitch for look in looks))))
+    return kept
 
 
 def _thinned(path: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
@@ -159,7 +207,8 @@ class Frame:
     image: uint8 [H, W, 4]. due_s: when it should be on the screen. sampled_s: the control time whose sample
     it contains: an event at time e is in the first frame with sampled_s >= e; -inf for the picture, which
     contains none. motion: float32 [h, w, 4], how the frame is made of the picture (`inference.carry.Carried.layers`);
-    None for the picture itself. began: by key, the first frame of everything that directed it beside the hand.
+    None for the picture itself. began: by key, the first frame of everything that directed it beside the hand. shot:
+    how the camera filmed it; None from home, where the points' scene and the screen are one.
     """
 
     index: int
@@ -168,6 +217,7 @@ class Frame:
     sampled_s: float
     motion: np.ndarray | None = None
     began: dict[int, int] = field(default_factory=dict)
+    shot: Shot | None = None
 
 
 class FrameRing:

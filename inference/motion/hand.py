@@ -121,6 +121,16 @@ class HandMotion:
         return grid
 
 
+def handle_of(ids: np.ndarray) -> np.ndarray:
+    """The handle that each track belongs to: int64 [N] of ids to int64 [N] of `Handle.id`."""
+    return ids % _BIRTH_STRIDE // IDS_PER_HANDLE
+
+
+def is_middle(ids: np.ndarray) -> np.ndarray:
+    """Whether each track is its handle's own, in the middle of the grid: bool [N]. Every grid has it."""
+    return (ids >= 0) & (ids % IDS_PER_HANDLE == GRID_SIDE * GRID_SIDE // 2)
+
+
 def resample_path(
     path: np.ndarray,
     start_xy: np.ndarray,
