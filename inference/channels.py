@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +83,7 @@ class ControlMailbox:
         self._performers: tuple[Performer, ...] = ()
         self._sources: tuple[TrackSource, ...] = ()
         self._asked: list[tuple[float, Levels | Look | GoHome]] = []  # of the camera
-        self._camera = CameraControl()
+        self._move: CameraMove | None = None
         self._oldest_event_s: float | None = None
         self._taken_s = -math.inf
         self._latest_s = -math.inf  # of the last put
@@ -135,12 +135,10 @@ class ControlMailbox:
             if len(self._asked) > MAX_PATH_SAMPLES:
                 self._asked = _settled(self._asked)
 
-    def film(self, move: CameraMove | None, inverse_depth: np.ndarray | None = None) -> None:
-        """The move that the camera makes from the next chunk on, None for none; and the scene's depth as a person has
-        painted it, float32 [h, w], None for what the stream says.
-        """
+    def film(self, move: CameraMove | None) -> None:
+        """The move that the camera makes from the next chunk on; None: it stays where it is and can be flown."""
         with self._lock:
-            self._camera = CameraControl(move=move, inverse_depth=inverse_depth)
+            self._move = move
 
     def take(self, now_s: float) -> ControlSnapshot:
         """Everything since the last take, then zeroed; the handles themselves stay. The first span has no
@@ -157,7 +155,7 @@ class ControlMailbox:
                 self._oldest_event_s,
                 self._performers,
                 self._sources,
-                replace(self._camera, asked=tuple(self._asked)),
+                CameraControl(tuple(self._asked), self._move),
             )
             self._paths = {}
             self._asked = []

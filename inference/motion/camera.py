@@ -152,7 +152,7 @@ class Scene:
     @cached_property
     def distance(self) -> float:
         """How far away the middle of what is seen is: the unit of a camera's speed."""
-        return 1.0 / float(np.clip(np.median(self.inverse_depth), 0.1, 1.0))
+        return 1.0 / float(np.clip(np.median(self.inverse_depth), 0.25, 1.0))
 
     @cached_property
     def surface(self) -> tuple[np.ndarray, np.ndarray]:

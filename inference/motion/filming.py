@@ -48,8 +48,8 @@ _FAR = 4.0  # pictures: nothing is told to be further outside
 class Sight(Protocol):
     """What a stream knows of its picture."""
 
-    def depth(self) -> np.ndarray | None:
-        """Relative inverse depth, float32 [h, w]; None where it cannot tell."""
+    def depth(self) -> np.ndarray:
+        """Relative inverse depth, float32 [h, w]; the same array until it changes."""
 
     def belongs(self, places: np.ndarray) -> np.ndarray:
         """How far each place of the picture goes along with what is grabbed at `places` [N, 2]: float32 [h, w] in [0,
@@ -72,7 +72,6 @@ class Filming:
         self._move_key: int | None = None
         self._start = HOME
         self._scene: Scene | None = None
-        self._painted: np.ndarray | None = None
         self._before: Shot | None = None  # the last frame made; None at home
         self.shots: tuple[Shot | None, ...] = ()  # of the present chunk's frames
         self._origin: dict[int, tuple[float, float]] = {}
@@ -97,7 +96,7 @@ class Filming:
         if move is None and self._rig.idle and not control.asked:
             self._shoot([HOME] * span.frames, None)
             return
-        scene = self._seen(control)
+        scene = self._seen()
         bases = move.views(self._start, span.video_s(began), scene.distance) if move else [HOME] * span.frames
         self._shoot(self._rig.fly(control.asked, span.since_s, span.times_s, bases, scene.distance), scene)
 
@@ -105,13 +104,13 @@ class Filming:
         self._before = self.shots[-1] if self.shots else None
         self.shots = tuple(Shot(view, scene) if scene is not None and view != HOME else None for view in views)
 
-    def _seen(self, control: CameraControl) -> Scene:
-        if self._scene is None or self._painted is not control.inverse_depth:
-            self._painted = inverse_depth = control.inverse_depth
-            if inverse_depth is None and self._sight is not None:
-                inverse_depth = self._sight.depth()
-            if inverse_depth is None:
-                inverse_depth = ground_inverse_depth(*self._size)
+    def _seen(self) -> Scene:
+        """The scene as the stream now says that it is: somebody may have painted its depth anew."""
+        if self._sight is not None:
+            inverse_depth = self._sight.depth()
+        else:
+            inverse_depth = ground_inverse_depth(*self._size) if self._scene is None else self._scene.inverse_depth
+        if self._scene is None or self._scene.inverse_depth is not inverse_depth:
             self._scene = Scene(inverse_depth, self._aspect)
         return self._scene
 

@@ -84,12 +84,11 @@ class CameraMove(Protocol):
 @dataclass(frozen=True)
 class CameraControl:
     """What is asked of the camera. asked: (time_s, what) in the span of the snapshot, times ascending. move: what
-    plays, flying adds to it. inverse_depth: [h, w] as a person has painted it; None for what the stream says.
+    plays, flying adds to it.
     """
 
     asked: tuple[tuple[float, Ask], ...] = ()
     move: CameraMove | None = None
-    inverse_depth: np.ndarray | None = None
 
 
 class FlyRig:

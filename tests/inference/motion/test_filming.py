@@ -265,9 +265,9 @@ def test_a_handle_beside_all_that_the_picture_shows_holds_nothing() -> None:
 def test_painted_depth_counts_from_the_next_chunk_on() -> None:
     stage = Set()
     before = stage.chunk(camera=LEFT)
-    flat = replace(LEFT, inverse_depth=np.full((4, 4), 0.5, np.float32))
-    stage.chunk(camera=flat)
-    tracks = stage.chunk(camera=flat)
+    stage.eyes.inverse_depth = np.full((4, 4), 0.5, np.float32)
+    stage.chunk(camera=LEFT)
+    tracks = stage.chunk(camera=LEFT)
     kept = np.isin(before.ids, tracks.ids), np.isin(tracks.ids, before.ids)
     way = tracks.xy[-1, kept[1], 0] - before.xy[0, kept[0], 0]
     assert way.std() < 1e-5, "the two halves still go at their own pace"
