@@ -95,19 +95,24 @@ class PointEditor:
         self._trail.clear()
         self._trail.append(point.xy)
         self._trail_point = point.id
+        self.model.held_at = None
         self.model.put(point)
         self.model.hold(point.id)
 
-    def drag(self, xy: XY, way: Sequence[tuple[float, XY]] = ()) -> None:
+    def drag(self, xy: XY, way: Sequence[tuple[float, XY]] = (), screen: XY | None = None) -> None:
         """Moves the held point, never out of the picture. way: (time_s, xy) of moves before this one that waited:
-        the set of points changes once for all of them.
+        the set of points changes once for all of them. screen: where the pointer is while the camera is away; xy is
+        then wherever in the scene that is.
         """
         if self.model.held is None:
             return
-        self._way = [(time_s, _inside(earlier)) for time_s, earlier in way]
+        if screen is None:
+            xy, way = inside(xy), [(time_s, inside(earlier)) for time_s, earlier in way]
+        self._way = list(way)
         self._trail.extend(earlier for _, earlier in self._way)
-        self._trail.append(_inside(xy))
-        self.model.put(replace(self.model.get(self.model.held), xy=_inside(xy)))
+        self._trail.append(xy)
+        self.model.held_at = screen
+        self.model.put(replace(self.model.get(self.model.held), xy=xy))
 
     def take_way(self) -> list[tuple[float, XY]]:
         """Where the held point was since the last change of the set of points, for the engine; each once."""
@@ -202,5 +207,6 @@ class PointEditor:
         self.undo_stack.push(Edit(self.model, text, changes))
 
 
-def _inside(xy: XY) -> XY:
+def inside(xy: XY) -> XY:
+    """The nearest place on the picture."""
     return min(max(xy[0], 0.0), 1.0), min(max(xy[1], 0.0), 1.0)

@@ -52,6 +52,7 @@ class HandleModel:
         self.held: int | None = None
         self.selected: int | None = None
         self.hovered: int | None = None
+        self.held_at: XY | None = None  # where on the screen the pointer has the held one, while the camera is away
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         self._listeners.append(listener)
@@ -105,12 +106,23 @@ class HandleModel:
             self.hovered = point_id
             self._changed()
 
-    def nearest(self, xy: XY, size_px: tuple[float, float], reach_px: float) -> int | None:
-        """The point closest to `xy` on a picture shown `size_px` large, if it is within `reach_px`."""
+    def nearest(
+        self,
+        xy: XY,
+        size_px: tuple[float, float],
+        reach_px: float,
+        place: Callable[[XY, XY], XY | None] = lambda xy, _: xy,
+    ) -> int | None:
+        """The point closest to `xy` on a picture shown `size_px` large, if it is within `reach_px`.
+
+        place: where a point at xy, of this origin, is seen.
+        """
         width, height = size_px
         best, best_distance = None, reach_px
         for point in self._points.values():
-            distance = math.hypot((point.xy[0] - xy[0]) * width, (point.xy[1] - xy[1]) * height)
+            if (seen := place(point.xy, point.origin)) is None:
+                continue
+            distance = math.hypot((seen[0] - xy[0]) * width, (seen[1] - xy[1]) * height)
             if distance <= best_distance:
                 best, best_distance = point.id, distance
         return best
@@ -120,7 +132,16 @@ class HandleModel:
         absent.
         """
         return tuple(
-            Handle(id=p.id, xy=p.xy, pinned=p.pinned, held=p.id == self.held, radius=p.radius, hold=p.hold)
+            Handle(
+                id=p.id,
+                xy=p.xy,
+                pinned=p.pinned,
+                held=p.id == self.held,
+                radius=p.radius,
+                hold=p.hold,
+                origin=p.origin,
+                screen=self.held_at if p.id == self.held else None,
+            )
             for p in self._points.values()
             if p.pinned or p.id == self.held
         )

@@ -23,6 +23,7 @@ from PySide6.QtGui import QDropEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtOpenGL import QOpenGLWindow
 
 from desktop import caption
+from desktop.directing.lens import Lens
 from desktop.directing.tool import Layer
 from desktop.edits import TRAIL_FADE_S, PointEditor
 from desktop.guide import Guide
@@ -65,7 +66,9 @@ class Viewport(QOpenGLWindow):
         self._swapping: Frame | None = None
         self._hint_xy: XY | None = None
         self._guide: Guide | None = None
-        self.layers: list[Layer] = []  # drawn in this order, below the points
+        self.lens = Lens()
+        self.layers: list[Layer] = []  # drawn in this order, below the points; places of the scene
+        self.screen_layers: list[Layer] = []  # as those, but places of the screen
         self._line = ""
         self._last_paint_s = 0.0
         self._repaint = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
@@ -82,7 +85,11 @@ class Viewport(QOpenGLWindow):
     def show_frame(self, frame: Frame) -> None:
         """A frame of the stream, shown with the next paint."""
         self._frame = frame
+        moved = self.lens.shot is not None or frame.shot is not None
+        self.lens.shot = frame.shot
         self._set_image(frame.image, frame.motion)
+        if moved:
+            self.pointer.reframe()
 
     def shown_picture(self) -> np.ndarray | None:
         """What is shown now, without points and words: uint8 [H, W, 3] at the size it has on the screen. None before
@@ -102,7 +109,7 @@ class Viewport(QOpenGLWindow):
 
     def show_still(self, picture: np.ndarray) -> None:
         """A picture that is no frame of a stream: uint8 [H, W, 3]."""
-        self._frame = None
+        self._frame = self.lens.shot = None
         self._set_image(np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)]), None)  # [H, W, 4]
 
     def set_photograph(self, photograph: np.ndarray) -> None:
@@ -216,16 +223,22 @@ class Viewport(QOpenGLWindow):
         if self._guide is not None:
             return self._guide.overlay()
         now_s = time.monotonic()
-        handles = [self._overlay_handle(point, now_s) for point in self._editor.model.points]
+        placed = (self._overlay_handle(point, now_s) for point in self._editor.model.points)
+        handles = [handle for handle in placed if handle is not None]
         if self._hint_xy is not None and not handles:
             handles.append(OverlayHandle(self._hint_xy, DEFAULT_RADIUS, "hover"))
         overlay = Overlay()
         for layer in self.layers:
+            overlay = self.lens.seen(layer.overlay()).over(overlay)
+        for layer in self.screen_layers:
             overlay = layer.overlay().over(overlay)
         return Overlay(tuple(handles)).over(overlay)
 
-    def _overlay_handle(self, point: Point, now_s: float) -> OverlayHandle:
+    def _overlay_handle(self, point: Point, now_s: float) -> OverlayHandle | None:
+        """None for one behind the camera."""
         model = self._editor.model
+        if (seen := self.lens.to_screen(point.xy, point.origin)) is None:
+            return None
         if point.id == model.held:
             kind = "held"
         elif point.pinned:
@@ -234,7 +247,7 @@ class Viewport(QOpenGLWindow):
             kind = "hover" if point.id == model.hovered else "free"
         trail = np.array(self._editor.trail_of(point.id, now_s), np.float32).reshape(-1, 2)  # [K, 2]
         marked = kind != "held" and point.id in (model.selected, model.hovered)
-        return OverlayHandle(point.xy, point.radius, kind, trail, marked)
+        return OverlayHandle(seen, point.radius, kind, self.lens.trail(trail, point.origin), marked)
 
     def repaint_soon(self) -> None:
         """For whoever draws over the picture and has changed. At once after a rest, at 60 Hz while things move."""
