@@ -210,6 +210,23 @@ SPECS: tuple[ActionSpec, ...] = (
         checkable=True,
         tip="fine texture from the photograph itself",
     ),
+    ActionSpec("camera", "Direct", "Camera…", tip="moves, keyframes and speed"),
+    ActionSpec(
+        "fly",
+        "Direct",
+        "Fly the camera",
+        ("F",),
+        checkable=True,
+        tip="W A S D, Q and E move, the middle button looks round",
+        enabled_when=lambda s: s.streaming and not s.cropping,
+    ),
+    ActionSpec(
+        "camera_home",
+        "Direct",
+        "Camera back home",
+        ("H",),
+        enabled_when=lambda s: s.streaming and not s.cropping,
+    ),
     ActionSpec("cheat_sheet", "Help", "Mouse and keys", ("F1", "?"), icon="help", in_toolbar=True),
     ActionSpec("doctor", "Help", "Check this machine…"),
     ActionSpec("sessions", "Help", "Show sessions folder"),
@@ -226,6 +243,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Path tool: drag", "Draw a path; on a knot or a line, move it"),
     ("Path tool: double click", "One more knot on the line"),
     ("Left, right drag, painting depth", "Nearer, farther; the wheel sets the size"),
+    ("Middle drag", "Look round; the wheel beside a point sets the speed while flying"),
 )
 
 

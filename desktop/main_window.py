@@ -18,6 +18,9 @@ from desktop.conductor import Conductor
 from desktop.cover import CoverWatch
 from desktop.crop import Bucket
 from desktop.crop_panel import CropPanel
+from desktop.directing.camera import PAGE as CAMERA_PAGE
+from desktop.directing.camera import CameraDesk
+from desktop.directing.camera_page import CameraPage
 from desktop.directing.depth_brush import DepthBrush
 from desktop.directing.depth_page import NAME as DEPTH_PAGE
 from desktop.directing.depth_page import DepthPage
@@ -69,6 +72,7 @@ class MainWindow(QMainWindow):
         self.viewport = Viewport(self.editor)
         self.score = Score(engine.mailbox, self.points.numbers, self)
         self.direct = DirectDock(self)
+        self.camera = CameraDesk(engine.mailbox, self.points, self.viewport, self.direct)
         self.crop_panel = CropPanel(buckets)
         self.stage = Stage(self.viewport, self.crop_panel)
         self.pictures = PictureDesk(self.crop_panel, buckets, by_path, data_dir / "pictures", self)
@@ -86,6 +90,8 @@ class MainWindow(QMainWindow):
             data_dir / "paths",
             self,
         )
+        self.camera_page = CameraPage(self.camera, self.viewport, self.stage.banner)
+        self.direct.add_page(CAMERA_PAGE, self.camera_page)
         self.gallery = Gallery(recent + choices)
         self.start = StartPanel(choices, recent)
         self.prompt = PromptBox()
@@ -98,7 +104,8 @@ class MainWindow(QMainWindow):
         self._cheat_sheet: CheatSheet | None = None
         self._doctor: DoctorCard | None = None
         self._closed = False
-        self.actions_by_id = Actions(self, self.conductor.handlers() | self.paths.handlers() | self._handlers())
+        ways = self.paths.handlers() | self.camera.handlers()
+        self.actions_by_id = Actions(self, self.conductor.handlers() | ways | self._handlers())
         self._lay_out()
         self.start.open_asked.connect(self._open_dialog)
         self._connect_depth()

@@ -122,6 +122,12 @@ class Viewport(QOpenGLWindow):
         self.update()
 
     @property
+    def frame_size(self) -> tuple[int, int]:
+        """Of the frames as they are made, (width, height) in pixels; (1, 1) before the first picture."""
+        height, width = self._image.shape[:2] if self._image is not None else (1, 1)
+        return width, height
+
+    @property
     def has_picture(self) -> bool:
         return self._image is not None
 
@@ -303,8 +309,7 @@ class Viewport(QOpenGLWindow):
         return QSizeF(rect.width / ratio, rect.height / ratio)
 
     def _rect(self) -> PictureRect:
-        height, width = self._image.shape[:2] if self._image is not None else (1, 1)
-        return letterbox((width, height), self._size_px())
+        return letterbox(self.frame_size, self._size_px())
 
     def _size_px(self) -> tuple[int, int]:
         ratio = self.devicePixelRatio()
