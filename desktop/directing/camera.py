@@ -33,7 +33,7 @@ from inference.motion.camera_moves import Path as CameraPath
 from inference.motion.fly import CameraMove, GoHome, Levels, Look
 from render.overlay import BLUE, WHITE, Overlay, OverlayDots, OverlayLine
 
-SPEED, MIN_SPEED, MAX_SPEED = 0.2, 0.02, 2.0  # distances of what is seen, a second
+SPEED, MIN_SPEED, MAX_SPEED = 0.1, 0.01, 1.0  # distances of what is seen, a second
 TURN = 0.7  # radians a second at a full level
 # What a level of 1 is: a turn to the right is negative to the engine; 0 for what goes with the speed.
 AXES = {"forward": 0.0, "right": 0.0, "up": 0.0, "yaw": -TURN, "pitch": TURN, "roll": -TURN}
