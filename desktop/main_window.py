@@ -184,6 +184,7 @@ class MainWindow(QMainWindow):
         self.direct.add_page(DEPTH_PAGE, DepthPage(brush))
         brush.failed.connect(self.stage.banner.show_problem)
         brush.switched.connect(self.actions_by_id["depth"].setChecked)
+        brush.switched.connect(self.viewport.lens.turn_off)
 
     def _paint_depth(self) -> None:
         self.depth_brush.turn(not self.depth_brush.on)

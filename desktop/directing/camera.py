@@ -179,23 +179,23 @@ class CameraDesk(QObject):
     def add_keyframe(self) -> None:
         """Where the camera is now, at the end of the path."""
         time_s = self.keyframes[-1].time_s + _SPACING_S if self.keyframes else 0.0
-        self._set_keyframes((*self.keyframes, Keyframe(time_s, self.view)))
+        self.set_keyframes((*self.keyframes, Keyframe(time_s, self.view)))
 
     def remove_keyframe(self, index: int) -> None:
-        self._set_keyframes(self.keyframes[:index] + self.keyframes[index + 1 :])
+        self.set_keyframes(self.keyframes[:index] + self.keyframes[index + 1 :])
 
     def set_time(self, index: int, time_s: float) -> None:
         """When the path passes a keyframe; between its neighbours, as far as that goes."""
         low = self.keyframes[index - 1].time_s + 0.1 if index > 0 else 0.0
         high = self.keyframes[index + 1].time_s - 0.1 if index + 1 < len(self.keyframes) else math.inf
         changed = replace(self.keyframes[index], time_s=min(max(time_s, low), high))
-        self._set_keyframes((*self.keyframes[:index], changed, *self.keyframes[index + 1 :]))
+        self.set_keyframes((*self.keyframes[:index], changed, *self.keyframes[index + 1 :]))
 
     def set_loop(self, on: bool) -> None:
         self.loop = on
-        self._set_keyframes(self.keyframes)
+        self.set_keyframes(self.keyframes)
 
-    def _set_keyframes(self, keyframes: tuple[Keyframe, ...]) -> None:
+    def set_keyframes(self, keyframes: tuple[Keyframe, ...]) -> None:
         """A path that plays goes on along the changed one."""
         self.keyframes = keyframes
         if isinstance(self.move, CameraPath) and len(self.move.keyframes) > 1:
@@ -215,7 +215,7 @@ class CameraDesk(QObject):
     def load(self, path: Path) -> None:
         """Raises UserError, and keeps the path that was there, for a file with anything wrong."""
         keyframes, self.loop = load_camera(path)
-        self._set_keyframes(keyframes)
+        self.set_keyframes(keyframes)
 
     # ---- keys -------------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ class CameraPage(QWidget):
         self.moves = {kind: _button(kind.capitalize(), lambda _=False, kind=kind: self._play(kind)) for kind in KINDS}
         self.stop = _button("Stop", camera.stop)
         self.list = QListWidget()
-        self.list.setMinimumHeight(120)
+        self.list.setFixedHeight(112)
         self.list.currentRowChanged.connect(self._on_chosen)
         self.add = _button("Add", camera.add_keyframe)
         self.go = _button("Go to", lambda: camera.go_to(self.list.currentRow()))

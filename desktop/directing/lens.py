@@ -18,10 +18,24 @@ _NOWHERE = np.full((1, 2), -9.0, np.float32)  # far outside the picture: a point
 
 
 class Lens:
-    """`shot` is that of the frame on the screen; None at home."""
+    """Of the frame on the screen; off while the picture itself is shown in its place, as when depth is painted."""
 
     def __init__(self) -> None:
-        self.shot: Shot | None = None
+        self._shot: Shot | None = None
+        self._off = False
+
+    def turn_off(self, off: bool) -> None:
+        """While it is off, scene and screen are one."""
+        self._off = off
+
+    @property
+    def shot(self) -> Shot | None:
+        """How what is on the screen was filmed; None from home."""
+        return None if self._off else self._shot
+
+    @shot.setter
+    def shot(self, shot: Shot | None) -> None:
+        self._shot = shot
 
     def to_screen(self, xy: XY, origin: XY) -> XY | None:
         """Where a scene point is seen that lies as deep as the picture at `origin`; None behind the camera."""

@@ -245,3 +245,13 @@ def test_a_package_without_a_depth_network_takes_the_ground_plane(tmp_path):
     stream = Stream(ModelPackage.load(write_package(tmp_path, replace(tiny_config(), depth=None))))
     stream.open(PICTURE)
     assert np.array_equal(stream.depth(), ground_inverse_depth(64, 32))
+
+
+def test_it_says_what_belongs_to_what_is_grabbed(package):
+    stream = Stream(package)
+    stream.open(PICTURE)
+    plane = stream.belongs(np.array([[4.5 / 16, 3.5 / 8]]))
+    assert plane.shape == (8, 16)
+    assert 0.0 <= plane.min() <= plane.max() <= 1.0 + 1e-6
+    assert plane[3, 4] > 0.99, "what lies right there goes along whatever it is"
+    assert not stream.belongs(np.zeros((0, 2))).any()

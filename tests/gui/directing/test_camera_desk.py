@@ -178,7 +178,7 @@ def test_levels_of_several_sources_add_up_and_unknown_ones_are_refused(desk: Des
 def test_keyframes_play_as_a_path_that_is_drawn_and_ends_where_it_ends(desk: Desk) -> None:
     camera = desk.window.camera
     camera.add_keyframe()
-    camera._set_keyframes((*camera.keyframes, Keyframe(0.8, View((0.1, 0.0, -0.3), yaw=-0.1))))
+    camera.set_keyframes((*camera.keyframes, Keyframe(0.8, View((0.1, 0.0, -0.3), yaw=-0.1))))
     assert not camera.overlay().lines
     desk.window.direct.turn_to(PAGE)
     assert len(camera.overlay().lines) == 1
