@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format gif train-pocket bench quality build smoke clean
+.PHONY: help setup run test lint format gif screenshots train-pocket bench quality build smoke clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -60,6 +60,9 @@ train-pocket: $(VENV)/.ready-train ## train the small model under runs/; goes on
 
 gif: $(VENV)/.ready-run ## make the README's docs/figures/drag.gif from the recorded demo
 	$(PY) -m desktop.demo --gif docs/figures/drag.gif
+
+screenshots: $(VENV)/.ready-test ## take the guide's pictures, docs/guide/images, from the real window (SCENES="toys prompt": these alone)
+	$(PY) -m setup.screenshots $(SCENES)
 
 bench: $(VENV)/.ready-test ## frames a second, latency and memory with the real window open
 	$(PY) -m benchmarks.stream

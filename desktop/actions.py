@@ -23,6 +23,7 @@ class Situation:
     streaming: bool  # the engine has a stream that runs or is paused
     paused: bool  # by the person
     cropping: bool
+    composing: bool  # a picture out of toys
     croppable: bool  # there is a whole picture behind the crop
     has_points: bool
     has_selection: bool
@@ -122,14 +123,16 @@ SPECS: tuple[ActionSpec, ...] = (
         "Let go of point",
         ("Esc",),
         tip="the one in the hand, the selected, or the newest",
-        enabled_when=lambda s: s.has_points and not s.cropping and not s.full_screen and not s.on_paths,
+        enabled_when=lambda s: (
+            s.has_points and not s.cropping and not s.composing and not s.full_screen and not s.on_paths
+        ),
     ),
     ActionSpec(
         "let_go_all",
         "Edit",
         "Let go of everything",
         ("Shift+Esc",),
-        enabled_when=lambda s: s.has_points and not s.dragging and not s.cropping,
+        enabled_when=lambda s: s.has_points and not s.dragging and not s.cropping and not s.composing,
     ),
     ActionSpec(
         "pause",
@@ -163,14 +166,14 @@ SPECS: tuple[ActionSpec, ...] = (
         ("Shift+P",),
         checkable=True,
         tip="drag on the picture; play it later",
-        enabled_when=lambda s: s.has_picture and not s.cropping,
+        enabled_when=lambda s: s.has_picture and not s.cropping and not s.composing,
     ),
     ActionSpec(
         "paths_play",
         "Direct",
         "Play paths",
         ("Return", "Enter"),
-        enabled_when=lambda s: s.has_paths and s.has_picture and not s.cropping,
+        enabled_when=lambda s: s.has_paths and s.has_picture and not s.cropping and not s.composing,
     ),
     ActionSpec(
         "paths_stop",
@@ -178,17 +181,26 @@ SPECS: tuple[ActionSpec, ...] = (
         "Stop paths",
         ("Esc",),
         tip="what they moved stays, as a pin; then puts the tool away",
-        enabled_when=lambda s: s.on_paths and not s.cropping and not s.full_screen,
+        enabled_when=lambda s: s.on_paths and not s.cropping and not s.composing and not s.full_screen,
     ),
     ActionSpec(
         "path_remove",
         "Direct",
         "Remove knot or path",
         ("Del", "Backspace"),
-        enabled_when=lambda s: s.path_chosen and not s.has_selection and not s.dragging and not s.cropping,
+        enabled_when=lambda s: (
+            s.path_chosen and not s.has_selection and not s.dragging and not s.cropping and not s.composing
+        ),
     ),
-    ActionSpec("paths_open", "Direct", "Open paths…", enabled_when=lambda s: s.has_picture and not s.cropping),
-    ActionSpec("paths_save", "Direct", "Save paths…", enabled_when=lambda s: s.has_paths and not s.cropping),
+    ActionSpec(
+        "paths_open",
+        "Direct",
+        "Open paths…",
+        enabled_when=lambda s: s.has_picture and not s.cropping and not s.composing,
+    ),
+    ActionSpec(
+        "paths_save", "Direct", "Save paths…", enabled_when=lambda s: s.has_paths and not s.cropping and not s.composing
+    ),
     ActionSpec(
         "depth",
         "Direct",
@@ -196,7 +208,54 @@ SPECS: tuple[ActionSpec, ...] = (
         ("Shift+D",),
         checkable=True,
         tip="what is nearer and what is farther, for the camera",
-        enabled_when=lambda s: s.streaming and not s.cropping and not s.dragging,
+        enabled_when=lambda s: s.streaming and not s.cropping and not s.composing and not s.dragging,
+    ),
+    ActionSpec("hand", "Direct", "Hand", ("V",), checkable=True, tip="take points and move them"),
+    ActionSpec("lasso", "Direct", "Lasso", ("L",), checkable=True, tip="draw around points to select them"),
+    ActionSpec("brush", "Direct", "Brush", ("B",), checkable=True, tip="paint points over a large thing"),
+    ActionSpec("brush_larger", "Direct", "Larger brush", ("]",)),
+    ActionSpec("brush_smaller", "Direct", "Smaller brush", ("[",)),
+    ActionSpec("select_all", "Direct", "Select all points", ("Ctrl+A",), enabled_when=lambda s: s.has_points),
+    ActionSpec("select_none", "Direct", "Select none", ("Ctrl+Shift+A",), enabled_when=lambda s: s.has_selection),
+    ActionSpec("group", "Direct", "Group", ("Ctrl+G",), enabled_when=lambda s: s.has_selection and not s.dragging),
+    ActionSpec(
+        "ungroup", "Direct", "Ungroup", ("Ctrl+Shift+G",), enabled_when=lambda s: s.has_selection and not s.dragging
+    ),
+    ActionSpec(
+        "still",
+        "Direct",
+        "Hold everything else still",
+        ("X",),
+        tip="red pins where nothing is grabbed; again: without them",
+        enabled_when=lambda s: s.has_picture and not s.dragging and not s.cropping and not s.composing,
+    ),
+    ActionSpec(
+        "lets_go",
+        "Direct",
+        "Let go on release",
+        ("G",),
+        icon="lets_go",
+        in_toolbar=True,
+        checkable=True,
+        tip="the picture springs back, rather than stay as a pin; Alt does the other one, once",
+    ),
+    ActionSpec("points_page", "Direct", "Points…", ("Ctrl+1",)),
+    ActionSpec("gamepad", "Direct", "Gamepad", tip="steer points and the camera with a game controller"),
+    ActionSpec("sound", "Direct", "Sound", tip="a microphone or a sound file moves points"),
+    ActionSpec("toys", "Direct", "Toy box", ("Ctrl+B",), tip="compose a picture of your own"),
+    ActionSpec(
+        "compose_live",
+        "Direct",
+        "Make it live",
+        ("Ctrl+Return",),
+        enabled_when=lambda s: s.composing and not s.cropping,
+    ),
+    ActionSpec(
+        "compose_leave",
+        "",
+        "Leave the composition",
+        ("Esc",),
+        enabled_when=lambda s: s.composing and not s.cropping and not s.full_screen,
     ),
     ActionSpec("start", "View", "All pictures", ("Ctrl+N",), enabled_when=lambda s: not s.full_screen),
     ActionSpec("telemetry", "View", "Telemetry", ("T",), tip="what the engine does, in figures"),
@@ -239,10 +298,15 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Left drag", "Take hold of the picture and move it; the point stays where it is let go"),
     ("Left drag a point", "Take it up again"),
     ("Right click", "Pin that place (red); on a pin: free it, and pin it again"),
-    ("Wheel on a point", "How much of the picture it holds"),
     ("Path tool: drag", "Draw a path; on a knot or a line, move it"),
     ("Path tool: double click", "One more knot on the line"),
     ("Left, right drag, painting depth", "Nearer, farther; the wheel sets the size"),
+    ("Wheel on a point", "How much of the picture it holds; with Ctrl: turn it"),
+    ("Shift click, Shift drag", "Select several points: by one, or by drawing around them"),
+    ("Frame around several", "Drag inside to move, a corner to scale, the knob to turn (Shift: by 15°)"),
+    ("Brush", "Paint a patch to grab, Shift adds to it; right button: pins. Wheel: size, Shift wheel: spacing"),
+    ("Alt at release", "Let go instead of staying as a pin, or the other way round"),
+    ("Drag a toy, its corners, its knob", "Move, scale, turn it; so does the wheel, and with Shift it turns"),
     ("Middle drag", "Look round; the wheel beside a point sets the speed while flying"),
 )
 

@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QMimeData, QObject, QTimer
 from PySide6.QtGui import QGuiApplication
 
 from desktop.actions import Situation
 from desktop.clip import ClipRing
 from desktop.crop import to_qimage
+from desktop.directing.toys import ToyBox
+from desktop.edits import PointEditor
 from desktop.gallery import Choice
 from desktop.guide import Guide
+from desktop.handles import XY
 from desktop.meter import ShownMeter
 from desktop.pictures import Opened, Starter
 from desktop.player import BY_PERSON
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 _STATUS_MS = 500
 _FIRST_HINT = "Grab something and drag it"
 _GUIDE_HINT = "It moves with the hand. Now you: press, and drag"
+_COMPOSING_HINT = "Drag toys onto the picture, then make it live"
 _NO_PICTURE_HINT = "Drop a picture here, or press Ctrl+O"
 
 
@@ -52,6 +56,7 @@ class Conductor(QObject):
         self._meter = ShownMeter()
         self.guide: Guide | None = None  # the hand that shows how, until a person takes over
         self._shown: Frame | None = None  # on its way to the screen
+        self._last: Frame | None = None  # that was due
         self._shown_path: Path | None = None
         self._has_dragged = False
         self._status_timer = QTimer(self, interval=_STATUS_MS)
@@ -66,7 +71,10 @@ class Conductor(QObject):
         w.player.told.connect(lambda text: w.stage.banner.show_problem(UserError(text)))
         w.player.frame_due.connect(self._on_frame)
         w.viewport.frame_shown.connect(self._on_shown)
-        w.viewport.dropped.connect(w.pictures.open_mime)
+        w.viewport.dropped.connect(self._on_dropped)
+        w.toys.composing_changed.connect(self._on_composing)
+        w.toys.changed.connect(self.refresh)
+        w.toys.failed.connect(w.stage.banner.show_problem)
         w.viewport.pointer.pressed.connect(self._end_guide)
         w.viewport.pointer.dragged.connect(self._on_dragged)
         w.viewport.pointer.released.connect(lambda: w.show_start(False))
@@ -100,9 +108,9 @@ class Conductor(QObject):
             "crop_cancel": w.pictures.cancel,
             "save_picture": self._save_picture,
             "save_clip": self._save_clip,
-            "undo": w.editor.undo_stack.undo,
-            "redo": w.editor.undo_stack.redo,
-            "delete": w.editor.remove_selected,
+            "undo": lambda: self._edited.undo_stack.undo(),
+            "redo": lambda: self._edited.undo_stack.redo(),
+            "delete": lambda: self._edited.remove_selected(),
             "let_go": w.editor.let_go,
             "let_go_all": w.editor.remove_all,
             "pause": lambda: self._pause(not w.player.paused_by_person),
@@ -189,6 +197,29 @@ class Conductor(QObject):
             w.stage.picture.setFocus()
         self.refresh()
 
+    def _on_dropped(self, mime: QMimeData, xy: XY | None) -> None:
+        if not self._window.toys.drop(mime, xy):
+            self._window.pictures.open_mime(mime)
+
+    def _on_composing(self, composing: bool) -> None:
+        w = self._window
+        self._end_guide()
+        w.player.hold("composing", composing)
+        w.viewport.shows_points = not composing
+        w.viewport.set_hint(None)
+        if composing:
+            w.show_start(False)
+            w.stage.banner.hide()
+        elif self._last is not None:
+            w.viewport.show_frame(self._last)
+        w.stage.picture.setFocus()
+        self.refresh()
+
+    @property
+    def _edited(self) -> PointEditor | ToyBox:
+        """Whose edits are undone, and whose selection deleted: the composition's while one is made, else the hand's."""
+        return self._window.toys if self._window.toys.composing else self._window.editor
+
     # ---- saving -----------------------------------------------------------------------------------
 
     def _save_picture(self) -> None:
@@ -218,9 +249,11 @@ class Conductor(QObject):
         self.refresh()
 
     def _on_frame(self, frame: Frame) -> None:
-        self._shown = frame
+        self._last = frame
         self._window.camera.on_frame(frame, self._window.player.engine.stats().target_fps)
-        self._window.viewport.show_frame(frame)
+        if not self._window.toys.composing:
+            self._shown = frame
+            self._window.viewport.show_frame(frame)
 
     def _on_shown(self, index: int, sampled_s: float, swap_s: float) -> None:
         self._meter.shown(sampled_s, swap_s)
@@ -275,20 +308,22 @@ class Conductor(QObject):
 
     def refresh(self) -> None:
         """Brings every action and the line over the picture up to date."""
-        w = self._window
+        w, composing, edits = self._window, self._window.toys.composing, self._edited.undo_stack
+        selected = w.toys.selected if composing else w.points.selected
         w.actions_by_id["fly"].setChecked(w.camera.flying)
         w.actions_by_id.refresh(
             Situation(
                 has_picture=w.viewport.has_picture,
-                streaming=w.player.streaming,
+                streaming=w.player.streaming and not composing,
                 paused=w.player.paused_by_person,
                 cropping=w.pictures.cropping,
-                croppable=w.pictures.croppable,
+                composing=composing,
+                croppable=w.pictures.croppable and not composing,
                 has_points=bool(w.points.points),
-                has_selection=w.points.selected is not None,
+                has_selection=selected is not None,
                 dragging=w.editor.dragging,
-                can_undo=w.editor.undo_stack.canUndo(),
-                can_redo=w.editor.undo_stack.canRedo(),
+                can_undo=edits.canUndo(),
+                can_redo=edits.canRedo(),
                 full_screen=w.full_screen,
                 has_paths=bool(w.paths.set.items),
                 path_chosen=w.paths.set.key is not None,
@@ -299,6 +334,8 @@ class Conductor(QObject):
 
     def _line(self) -> str:
         player = self._window.player
+        if self._window.toys.composing:
+            return _COMPOSING_HINT if not self._window.toys.undo_stack.count() else ""
         if not self._window.viewport.has_picture:
             return "" if self.guide else _NO_PICTURE_HINT
         if player.paused_by_person:

@@ -93,6 +93,15 @@ def _help(painter: QPainter) -> None:
     painter.drawPoint(QPointF(12, 16.8))
 
 
+def _lets_go(painter: QPainter) -> None:
+    painter.drawEllipse(QPointF(6.5, 17.5), 2.6, 2.6)
+    path = QPainterPath(QPointF(9, 14))
+    path.cubicTo(10, 7.5, 14, 5.5, 19, 6)
+    painter.drawPath(path)
+    _arrow_head(painter, QPointF(8.9, 14.3), 105, 4.5)
+    painter.drawPoint(QPointF(19, 6))
+
+
 _DRAWINGS: dict[str, Callable[[QPainter], None]] = {
     "pause": _pause,
     "play": _play,
@@ -103,6 +112,7 @@ _DRAWINGS: dict[str, Callable[[QPainter], None]] = {
     "save": _save,
     "crop": _crop,
     "help": _help,
+    "lets_go": _lets_go,
 }
 
 

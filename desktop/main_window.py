@@ -25,8 +25,14 @@ from desktop.directing.depth_brush import DepthBrush
 from desktop.directing.depth_page import NAME as DEPTH_PAGE
 from desktop.directing.depth_page import DepthPage
 from desktop.directing.dock import DirectDock
+from desktop.directing.gamepad import Gamepad
 from desktop.directing.paths import Paths
+from desktop.directing.points import PointsDesk
+from desktop.directing.points_page import PointsPage
 from desktop.directing.score import Score
+from desktop.directing.sound import SoundDesk
+from desktop.directing.toys import ToyBox
+from desktop.directing.toys_page import PAGE, ToysPage
 from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
 from desktop.gallery import Choice, Gallery, StartPanel, thumbnail
@@ -36,7 +42,7 @@ from desktop.pictures import FILE_FILTER, Starter, may_hold_picture
 from desktop.player import Player
 from desktop.prompt import PromptBox
 from desktop.recorded_hand import Demo
-from desktop.resources import APP_NAME
+from desktop.resources import APP_NAME, resource_path
 from desktop.settings import Settings
 from desktop.stage import Stage
 from desktop.status import StatusLine
@@ -73,10 +79,15 @@ class MainWindow(QMainWindow):
         self.score = Score(engine.mailbox, self.points.numbers, self)
         self.direct = DirectDock(self)
         self.camera = CameraDesk(engine.mailbox, self.points, self.viewport, self.direct)
+        self.points_desk = PointsDesk(self.editor, self.viewport, self.player, self._settings, self)
+        self.direct.add_page("Points", PointsPage(self.points_desk))
         self.crop_panel = CropPanel(buckets)
         self.stage = Stage(self.viewport, self.crop_panel)
         self.pictures = PictureDesk(self.crop_panel, buckets, by_path, data_dir / "pictures", self)
         self.depth_brush = DepthBrush(self.player, self.viewport, self.pictures, self.editor.undo_stack, self)
+        toys = resource_path("assets", "toys")
+        self.toys = ToyBox(self.viewport, self.pictures, toys, data_dir / "compositions", buckets[0], self)
+        self.direct.add_page(PAGE, ToysPage(self.toys))
         choices = tuple(Choice(s.path, s.title, s.credit, thumbnail(s.path)) for s in starters)
         choices = tuple(choice for choice in choices if not choice.image.isNull())
         recent = self.recent_choices()
@@ -104,8 +115,17 @@ class MainWindow(QMainWindow):
         self._cheat_sheet: CheatSheet | None = None
         self._doctor: DoctorCard | None = None
         self._closed = False
-        ways = self.paths.handlers() | self.camera.handlers()
-        self.actions_by_id = Actions(self, self.conductor.handlers() | ways | self._handlers())
+        self.gamepad = Gamepad(self, self._settings)
+        self.sound = SoundDesk(self)
+        handlers = self.conductor.handlers() | self._handlers()
+        for way in (self.points_desk, self.paths, self.camera, self.gamepad, self.sound, self.toys):
+            handlers |= way.handlers()
+        self.actions_by_id = Actions(self, handlers)
+        self.points_desk.show_in(self.actions_by_id)
+        # One tool at a time. The hand may be chosen by another way's tool, and leaves that as it is.
+        for tool in ("path_tool", "depth"):
+            self.actions_by_id[tool].toggled.connect(lambda on: self.points_desk.stand_back() if on else None)
+        self.points_desk.tool_chosen.connect(self._put_away_tools)
         self._lay_out()
         self.start.open_asked.connect(self._open_dialog)
         self._connect_depth()
@@ -150,9 +170,11 @@ class MainWindow(QMainWindow):
             "open": self._open_dialog,
             "quit": self.close,
             "start": lambda: self.show_start(not self._at_start),
+            "toys": lambda: self.direct.turn_to(PAGE),
             "telemetry": lambda: self.telemetry.setVisible(not self.telemetry.isVisible()),
             "full_screen": lambda: self._set_full_screen(not self.full_screen),
             "leave_full_screen": lambda: self._set_full_screen(False),
+            "points_page": lambda: self.direct.turn_to("Points"),
             "cheat_sheet": self._show_cheat_sheet,
             "doctor": self._show_doctor,
             "depth": self._paint_depth,
@@ -160,6 +182,12 @@ class MainWindow(QMainWindow):
             "logs": lambda: self._show_folder(self._logs),
             "about": self._show_about,
         }
+
+    def _put_away_tools(self, chosen: str) -> None:
+        """The lasso or the brush was chosen."""
+        if chosen != "hand":
+            self.paths.set_tool(False)
+            self.depth_brush.turn(False)
 
     def show_start(self, on: bool) -> None:
         """All pictures at once in place of the strip."""
@@ -255,6 +283,7 @@ class MainWindow(QMainWindow):
         if self._cover is None:
             self._cover = CoverWatch(self)
             self._cover.changed.connect(self.conductor.set_seen)
+            self.gamepad.start()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         super().closeEvent(event)
@@ -264,8 +293,11 @@ class MainWindow(QMainWindow):
         if self._cover is not None:
             self._cover.close()
         self.conductor.stop()
+        self.gamepad.stop()
+        self.sound.stop()
         if self._doctor is not None:
             self._doctor.stop()
+        self.toys.stop()
         self.pictures.stop()
         self.depth_brush.stop()
         self.player.stop()

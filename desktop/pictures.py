@@ -22,6 +22,7 @@ from inference.picture import Picture, load_picture
 
 log = logging.getLogger(__name__)
 
+TOY_FORMAT = "application/x-motionstream-toy"  # a drag out of the toy box
 FILE_FILTER = "Pictures (*.png *.jpg *.jpeg *.webp *.gif *.bmp *.tif *.tiff);;All files (*)"
 
 

@@ -75,12 +75,13 @@ class Pointer(QObject):
             self._tool_button, self._tool_xy = event.button(), xy
             self._show_cursor(xy)
             return
-        hit = self._hit(screen)
+        right = event.button() == Qt.MouseButton.RightButton
+        hit = self.hit(xy, still=right)
         if hit is None and inside(screen) != screen:
-            self._editor.model.select(None)
+            self._editor.model.select()
         elif event.button() == Qt.MouseButton.LeftButton:
             self._editor.press(xy, hit)
-        elif event.button() == Qt.MouseButton.RightButton:
+        elif right:
             self._editor.toggle_pin(xy, hit)
         self._show_cursor(xy)
 
@@ -96,17 +97,20 @@ class Pointer(QObject):
             screen = self._surface.picture_position(event.position())
             if event.button() == self._tool_button and screen is not None:
                 tool, self._tool = self._tool, None
-                xy = self._surface.lens.to_scene(screen, self._tool_xy)
+                xy, moved_points = self._surface.lens.to_scene(screen, self._tool_xy), self._editor.dragging
                 tool.release(xy)
+                if moved_points:
+                    self.released.emit()
                 self._show_cursor(xy)
             return
         if event.button() == Qt.MouseButton.LeftButton and self._editor.dragging:
-            self._editor.release()
+            self._editor.release(invert=bool(event.modifiers() & Qt.KeyboardModifier.AltModifier))
             self.released.emit()
             screen = self._surface.picture_position(event.position())
             if screen is not None:
-                self._editor.model.hover(self._hit(screen))
-                self._show_cursor(self._surface.lens.hit(screen))
+                xy = self._surface.lens.hit(screen)
+                self._editor.model.hover(self.hit(xy))
+                self._show_cursor(xy)
 
     def wheel(self, event: QWheelEvent) -> None:
         self.apply_moves()
@@ -116,7 +120,8 @@ class Pointer(QObject):
         if xy is not None and any(tool.wheel(xy, notches, event.modifiers()) for tool in self.tools):
             event.accept()
             return
-        event.setAccepted(self._editor.resize(notches))
+        turning = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        event.setAccepted(self._editor.turn(notches) if turning else self._editor.resize(notches))
 
     def leave(self) -> None:
         self.apply_moves()
@@ -137,12 +142,14 @@ class Pointer(QObject):
             xy = lens.to_scene(screen, self._tool_xy)
             way = [(at_s, lens.to_scene(earlier, self._tool_xy)) for at_s, earlier in self._way(moves)]
             self._tool.drag(xy, way, (position.x(), position.y()))
+            if self._editor.dragging:
+                self.dragged.emit()
         elif self._editor.dragging:
             xy = self._drag(screen, self._way(moves))
             self.dragged.emit()
         else:
             xy = lens.hit(screen)
-            self._editor.model.hover(self._hit(screen))
+            self._editor.model.hover(self.hit(xy))
             for tool in self.tools:
                 tool.hover(xy)
         self._show_cursor(xy)
@@ -174,10 +181,12 @@ class Pointer(QObject):
             if (earlier := self._surface.picture_position(place)) is not None
         ]
 
-    def _hit(self, screen: XY) -> int | None:
-        size = self._surface.picture_size()
+    def hit(self, xy: XY, *, still: bool = False) -> int | None:
+        """The point under the pointer there, a place of the scene. still: whether the still pins count."""
+        size, lens = self._surface.picture_size(), self._surface.lens
+        screen = lens.to_screen(xy, xy) or xy
         return self._editor.model.nearest(
-            screen, (size.width(), size.height()), _REACH_PX, self._surface.lens.to_screen
+            screen, (size.width(), size.height()), _REACH_PX, still=still, place=lens.to_screen
         )
 
     def _show_cursor(self, xy: XY) -> None:

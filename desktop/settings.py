@@ -1,5 +1,5 @@
 """What the application remembers from one start to the next: the folder of saved files, the
-switch for detail, and the last pictures.
+switches, the gamepad's controls, and the last pictures.
 
 Owns `settings.ini` and the thumbnails of recent pictures, in the person's data folder. A folder that cannot be written
 costs the memory and nothing else. UI thread.
@@ -8,6 +8,7 @@ costs the memory and nothing else. UI thread.
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QStandardPaths
@@ -41,6 +42,34 @@ class Settings:
     @detail.setter
     def detail(self, on: bool) -> None:
         self._file.setValue("detail", on)
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether a point that is released lets go, rather than stay as a pin."""
+        return bool(self._file.value("lets_go", False, bool))
+
+    @lets_go.setter
+    def lets_go(self, on: bool) -> None:
+        self._file.setValue("lets_go", on)
+
+    @property
+    def speed_limit(self) -> float:
+        """The most that a point moves in a second of video, in picture heights; inf without a limit."""
+        limit = float(self._file.value("speed_limit", math.inf, float))  # type: ignore[arg-type]
+        return limit if limit > 0.0 else math.inf
+
+    @speed_limit.setter
+    def speed_limit(self, heights: float) -> None:
+        self._file.setValue("speed_limit", heights)
+
+    @property
+    def gamepad(self) -> str:
+        """What the gamepad's controls do, as `desktop.directing.bindings` writes it; "" at first."""
+        return str(self._file.value("gamepad", "", str))
+
+    @gamepad.setter
+    def gamepad(self, text: str) -> None:
+        self._file.setValue("gamepad", text)
 
     @property
     def recent(self) -> tuple[Path, ...]:

@@ -40,11 +40,13 @@ QLineEdit:focus {{ border-color: {ACCENT}; }}
 QLineEdit:disabled {{ color: #5b6371; }}
 QToolButton {{ background: transparent; border: none; border-radius: 8px; padding: 7px; }}
 QToolButton:hover {{ background: {RAISED}; }}
+QToolButton:checked {{ background: #2b3d50; }}
 QToolButton:pressed {{ background: #313845; }}
 QPushButton {{
     background: {RAISED}; border: 1px solid {LINE}; border-radius: 8px; padding: 7px 14px;
 }}
 QPushButton:hover {{ border-color: #46505f; background: #292e38; }}
+QPushButton:disabled {{ color: #5b6371; }}
 QPushButton:checked {{ background: #2b3d50; border-color: {ACCENT}; }}
 QPushButton#primary {{ background: {ACCENT}; color: #0b1118; border: none; font-weight: 600; }}
 QPushButton#primary:hover {{ background: #9bd3ff; }}
@@ -52,6 +54,11 @@ QPushButton:disabled, QPushButton#primary:disabled {{ background: {SURFACE}; col
 QSlider::groove:horizontal {{ height: 4px; background: {LINE}; border-radius: 2px; }}
 QSlider::sub-page:horizontal {{ background: {ACCENT}; border-radius: 2px; }}
 QSlider::handle:horizontal {{ width: 16px; margin: -6px 0; border-radius: 8px; background: {TEXT}; }}
+QCheckBox::indicator {{ width: 15px; height: 15px; border: 1px solid #46505f; border-radius: 4px; }}
+QCheckBox::indicator:checked {{ background: {ACCENT}; border-color: {ACCENT}; }}
+QPushButton:focus, QComboBox:focus, QListView:focus {{ border: 1px solid {ACCENT}; }}
+QCheckBox:focus {{ color: {ACCENT}; }}
+QSlider::handle:horizontal:focus {{ background: {ACCENT}; }}
 QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
 QScrollBar:vertical {{ background: transparent; width: 8px; }}
 QScrollBar::handle:vertical {{ background: {LINE}; border-radius: 4px; min-height: 30px; }}

@@ -28,7 +28,7 @@ from desktop.directing.tool import Layer
 from desktop.edits import TRAIL_FADE_S, PointEditor
 from desktop.guide import Guide
 from desktop.handles import DEFAULT_RADIUS, XY, Point
-from desktop.pictures import may_hold_picture
+from desktop.pictures import TOY_FORMAT, may_hold_picture
 from desktop.pointer import Pointer
 from inference.channels import Frame
 from render.overlay import Overlay, OverlayHandle
@@ -48,7 +48,7 @@ class Viewport(QOpenGLWindow):
     reached the screen: once a frame, after the buffer swap, in `time.monotonic()` seconds."""
 
     frame_shown = Signal(int, float, float)
-    dropped = Signal(QMimeData)
+    dropped = Signal(QMimeData, object)  # where: XY, None before the first picture
 
     def __init__(self, editor: PointEditor) -> None:
         super().__init__()
@@ -67,6 +67,7 @@ class Viewport(QOpenGLWindow):
         self._hint_xy: XY | None = None
         self._guide: Guide | None = None
         self.lens = Lens()
+        self.shows_points = True  # not while a picture is composed
         self.layers: list[Layer] = []  # drawn in this order, below the points; places of the scene
         self.screen_layers: list[Layer] = []  # as those, but places of the screen
         self._line = ""
@@ -133,6 +134,7 @@ class Viewport(QOpenGLWindow):
 
     def _set_image(self, image: np.ndarray, motion: np.ndarray | None) -> None:
         self._image, self._motion = image, motion
+        self._editor.aspect = image.shape[1] / image.shape[0]
         self._image_is_new = True
         self.update()
 
@@ -229,7 +231,8 @@ class Viewport(QOpenGLWindow):
         if self._guide is not None:
             return self._guide.overlay()
         now_s = time.monotonic()
-        placed = (self._overlay_handle(point, now_s) for point in self._editor.model.points)
+        points = self._editor.model.points if self.shows_points else ()
+        placed = (self._overlay_handle(point, now_s) for point in points)
         handles = [handle for handle in placed if handle is not None]
         if self._hint_xy is not None and not handles:
             handles.append(OverlayHandle(self._hint_xy, DEFAULT_RADIUS, "hover"))
@@ -245,15 +248,17 @@ class Viewport(QOpenGLWindow):
         model = self._editor.model
         if (seen := self.lens.to_screen(point.xy, point.origin)) is None:
             return None
-        if point.id == model.held:
+        if point.id in model.moving:
             kind = "held"
         elif point.pinned:
             kind = "pin"
         else:
             kind = "hover" if point.id == model.hovered else "free"
         trail = np.array(self._editor.trail_of(point.id, now_s), np.float32).reshape(-1, 2)  # [K, 2]
-        marked = kind != "held" and point.id in (model.selected, model.hovered)
-        return OverlayHandle(seen, point.radius, kind, self.lens.trail(trail, point.origin), marked)
+        trail = self.lens.trail(trail, point.origin)
+        alone = len(model.selection) == 1 and point.id in model.selection
+        marked = kind != "held" and (alone or point.id == model.hovered)  # several are marked by the gizmo's frame
+        return OverlayHandle(seen, point.radius * point.grow, kind, trail, marked, point.side, point.turn)
 
     def repaint_soon(self) -> None:
         """For whoever draws over the picture and has changed. At once after a rest, at 60 Hz while things move."""
@@ -283,9 +288,9 @@ class Viewport(QOpenGLWindow):
         if event.type() == QEvent.Type.Leave:
             self.pointer.leave()
         elif isinstance(event, QDropEvent):  # entering and moving included; the container hands them on to here
-            event.setAccepted(may_hold_picture(event.mimeData()))
+            event.setAccepted(may_hold_picture(event.mimeData()) or event.mimeData().hasFormat(TOY_FORMAT))
             if event.type() == QEvent.Type.Drop:
-                self.dropped.emit(event.mimeData())
+                self.dropped.emit(event.mimeData(), self.picture_position(event.position()))
             return True
         return super().event(event)
 

@@ -21,7 +21,7 @@ from inference.layer import moving_layer
 from inference.pyramid import STRIDE, Pyramid
 
 RIM = 3  # cells of STRIDE pixels: the rim of a thing is a mixture of both, and goes with it
-HALF = 0.5  # a place of which this much went tells nothing of what was behind
+GONE = 0.7  # a place of which this much went tells nothing of what was behind
 SOME, MOST = 0.35, 0.6  # shares of the picture: with less than the first taken away the rest tells what was behind it,
 # with more than the second nothing does (a camera moves, not a thing)
 
@@ -51,7 +51,7 @@ def hole_of(layer: Tensor) -> Tensor:
     """How far something was taken from each place of the picture [B, 1, h, w], as a hole in it [B, 1, 4h, 4w]."""
     wider = F.max_pool2d(layer, RIM, stride=1, padding=RIM // 2)
     hole = F.interpolate(wider, scale_factor=float(STRIDE), mode="bilinear", align_corners=False)
-    return (hole / HALF).clamp(0.0, 1.0)
+    return (hole / GONE).clamp(0.0, 1.0)
 
 
 def backdrop(net: BackdropNet | None, picture: Tensor, layer: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MAX_PATH_SAMPLES = 512
 
 XY = tuple[float, float]
+_Sample = tuple[float, float, float, float, float]  # time, x, y, turn, logarithm of grow
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,12 @@ class Handle:
 
     radius: half extent of the grid of tracks it carries, in units of the picture's height. hold: which taking hold this
     is. A handle that went and returns with the same id and hold has again what it had; with another hold, or None, it
-    takes hold anew. origin: where in the picture it took hold, where that is known. screen: where on the screen the
-    pointer has it, for a held one while the camera is away from home; xy is in the scene.
+    takes hold anew.
+
+    side: the grid has side x side tracks, an odd number up to 7. turn (radians, clockwise on the screen) and grow (a
+    factor): how the grid has turned and grown about the handle since it took hold. speed: picture heights that it moves
+    at most in a second of video. origin: where in the picture it took hold, where that is known. screen: where on the
+    screen the pointer has it, for a held one while the camera is away from home; xy is in the scene.
     """
 
     id: int
@@ -47,20 +52,28 @@ class Handle:
     held: bool
     radius: float
     hold: int | None = None
+    side: int = 5
+    turn: float = 0.0
+    grow: float = 1.0
+    speed: float = math.inf
     origin: tuple[float, float] | None = None
     screen: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.xy[0]) and math.isfinite(self.xy[1])):
             raise ValueError(f"handle {self.id} has no finite position: {self.xy}")
+        if self.side not in (1, 3, 5, 7):
+            raise ValueError(f"handle {self.id} has a grid of side {self.side}; it must be 1, 3, 5 or 7")
+        if not (math.isfinite(self.turn) and math.isfinite(self.grow) and self.grow > 0 and self.speed > 0):
+            raise ValueError(f"handle {self.id} turns by {self.turn}, grows by {self.grow} at a speed of {self.speed}")
 
 
 @dataclass(frozen=True)
 class ControlSnapshot:
     """What happened in (since_s, now_s]. paths: float64 [K, 3] of (time, x, y) by handle id, times ascending
     within that span; a handle that did not move has none. oldest_event_s: the oldest change not seen before,
-    or None. performers and sources: what directs beside the hand (`inference.motion.director`). camera: what is asked
-    of the camera."""
+    or None. performers and sources: what directs beside the hand (`inference.motion.director`). turns: float64 [K, 3]
+    of (time, turn, logarithm of grow), as paths. camera: what is asked of the camera."""
 
     handles: tuple[Handle, ...]
     paths: dict[int, np.ndarray]
@@ -69,6 +82,7 @@ class ControlSnapshot:
     oldest_event_s: float | None
     performers: tuple[Performer, ...] = ()
     sources: tuple[TrackSource, ...] = ()
+    turns: dict[int, np.ndarray] = field(default_factory=dict)
     camera: CameraControl = field(default_factory=CameraControl)
 
 
@@ -79,7 +93,7 @@ class ControlMailbox:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._handles: tuple[Handle, ...] = ()
-        self._paths: dict[int, list[tuple[float, float, float]]] = {}
+        self._paths: dict[int, list[_Sample]] = {}
         self._performers: tuple[Performer, ...] = ()
         self._sources: tuple[TrackSource, ...] = ()
         self._asked: list[tuple[float, Levels | Look | GoHome]] = []  # of the camera
@@ -88,11 +102,11 @@ class ControlMailbox:
         self._taken_s = -math.inf
         self._latest_s = -math.inf  # of the last put
 
-    def put(self, handles: tuple[Handle, ...], time_s: float, way: Sequence[tuple[float, XY]] = ()) -> float:
+    def put(self, handles: tuple[Handle, ...], time_s: float, way: Sequence[tuple[float, Handle]] = ()) -> float:
         """Replace the set of handles; held or moved ones append to their polylines.
 
-        way: where the held handle was before `time_s`, as (time_s, xy) ascending: pointer events that waited and come
-        in one. Every one is in the polyline, and the first one's time is when the hand began to ask.
+        way: what held handles were before `time_s`, as (time_s, handle) ascending: pointer events that waited and come
+        in one. Every one is in its polyline, and the first one's time is when the hand began to ask.
 
         Returns the time at which this event counts: `time_s`, or just after the last `take` or event where
         that was later, so that "the first frame with sampled_s >= this time" always contains it.
@@ -103,19 +117,19 @@ class ControlMailbox:
         with self._lock:
             begun_s = max(float(np.nextafter(self._taken_s, math.inf)), self._latest_s)
             time_s = self._latest_s = max(time_s, begun_s)
-            way = [(min(max(at_s, begun_s), time_s), xy) for at_s, xy in way]  # never before what was taken
+            way = [(min(max(at_s, begun_s), time_s), was) for at_s, was in way]  # never before what was taken
             before = {handle.id: handle for handle in self._handles}
             if handles != self._handles and self._oldest_event_s is None:
                 self._oldest_event_s = way[0][0] if way else time_s
             for gone in self._paths.keys() - ids:
                 del self._paths[gone]
+            for at_s, was in way:
+                if was.id in ids:
+                    self._append(was, at_s)
             for handle in handles:
-                if handle.held:
-                    for at_s, xy in way:
-                        self._append(handle.id, at_s, xy)
                 known = before.get(handle.id)
-                if handle.held or known is None or known.xy != handle.xy:
-                    self._append(handle.id, time_s, handle.xy)
+                if handle.held or known is None or _place(known) != _place(handle):
+                    self._append(handle, time_s)
             self._handles = handles
             return time_s
 
@@ -146,15 +160,16 @@ class ControlMailbox:
         with self._lock:
             now_s = max(now_s, self._taken_s, self._latest_s)
             since_s = self._taken_s if math.isfinite(self._taken_s) else now_s
-            paths = {key: np.array(path, np.float64).reshape(-1, 3) for key, path in self._paths.items()}
+            samples = {key: np.array(path, np.float64).reshape(-1, 5) for key, path in self._paths.items()}
             snapshot = ControlSnapshot(
                 self._handles,
-                paths,
+                {key: path[:, :3] for key, path in samples.items()},
                 since_s,
                 now_s,
                 self._oldest_event_s,
                 self._performers,
                 self._sources,
+                {key: path[:, [0, 3, 4]] for key, path in samples.items()},
                 CameraControl(tuple(self._asked), self._move),
             )
             self._paths = {}
@@ -172,9 +187,9 @@ class ControlMailbox:
             self._oldest_event_s = None
             self._taken_s = max(now_s, self._taken_s)
 
-    def _append(self, key: int, time_s: float, xy: XY) -> None:
-        path = self._paths.setdefault(key, [])
-        path.append((time_s, *xy))
+    def _append(self, handle: Handle, time_s: float) -> None:
+        path = self._paths.setdefault(handle.id, [])
+        path.append((time_s, *_place(handle)))
         if len(path) > MAX_PATH_SAMPLES:
             path[:-1] = _thinned(path[:-1])  # the newest stays
 
@@ -190,7 +205,12 @@ def _settled(asked: list[tuple[float, Levels | Look | GoHome]]) -> list[tuple[fl
     return kept
 
 
-def _thinned(path: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+def _place(handle: Handle) -> tuple[float, float, float, float]:
+    """Where a handle is and how its grid lies."""
+    return (*handle.xy, handle.turn, math.log(handle.grow))
+
+
+def _thinned(path: list[_Sample]) -> list[_Sample]:
     """Half of the samples: of each pair the one further from the last one kept, so that turning points stay."""
     kept = path[:1]
     for one, other in zip(path[1::2], path[2::2], strict=False):
@@ -205,8 +225,9 @@ class Frame:
     image: uint8 [H, W, 4]. due_s: when it should be on the screen. sampled_s: the control time whose sample
     it contains: an event at time e is in the first frame with sampled_s >= e; -inf for the picture, which
     contains none. motion: float32 [h, w, 4], how the frame is made of the picture (`inference.carry.Carried.layers`);
-    None for the picture itself. began: by key, the first frame of everything that directed it beside the hand. shot:
-    how the camera filmed it; None from home, where the points' scene and the screen are one.
+    None for the picture itself. began: by key, the first frame of everything that directed it beside the hand.
+    behind: by id, where the handles are that their speed limit keeps behind the hand. shot: how the camera filmed it;
+    None from home, where the points' scene and the screen are one.
     """
 
     index: int
@@ -215,6 +236,7 @@ class Frame:
     sampled_s: float
     motion: np.ndarray | None = None
     began: dict[int, int] = field(default_factory=dict)
+    behind: dict[int, XY] = field(default_factory=dict)
     shot: Shot | None = None
 
 

@@ -70,7 +70,7 @@ def measure_speed(package: Path, seconds: float = MEASURED_S) -> Speed:
             x = 0.5 + 0.2 * float(np.sin(0.3 * chunk))
             hand = Handle(1, (x, 0.5), pinned=False, held=True, radius=16 / 144)
             snapshot = ControlSnapshot((hand,), {}, float(chunk), chunk + 1.0, None)
-            made = stream.make(motion.advance(snapshot, stream.frames_per_chunk))
+            made = stream.make(motion.advance(snapshot, stream.frames_per_chunk, stream.fps))
             pipeline.put(partial(_decode, stream, made))  # as the engine does it: beside the next one's making
             frames += stream.frames_per_chunk
             chunk += 1

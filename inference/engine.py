@@ -320,8 +320,8 @@ class Engine:
             tracks = self._director.direct(snapshot, span).rounded()
             chunk = stream.make(tracks)
             made_s = self._clock() - began_s
-            began, shots = self._director.began, self._director.shots
-            making = _Making(chunk, span, made_s, interval_s, snapshot.oldest_event_s, began, shots)
+            directed = self._director.began, self._director.behind, self._director.shots
+            making = _Making(chunk, span, made_s, interval_s, snapshot.oldest_event_s, *directed)
             motion, stages_ms = stream.motion, stream.timings_ms
             self._decoding.put(lambda: self._finish_chunk(stream, making, motion, stages_ms))
         except Exception as fault:
@@ -343,7 +343,10 @@ class Engine:
         due_s = self._pacer.finished(took_s, now_s, pace_s)
         sampled_s = span.times_s.tolist()
         self.ring.push([
-            Frame(span.frame + j, images[j], due_s[j], sampled_s[j], motion[j], making.performing, making.shots[j])
+            Frame(
+                span.frame + j, images[j], due_s[j], sampled_s[j], motion[j], making.performing, making.behind[j],
+                making.shots[j],
+            )
             for j in range(span.frames)
         ])  # fmt: skip
         self._emit(FramesReady())
@@ -409,7 +412,8 @@ class Engine:
 @dataclass(frozen=True, eq=False)
 class _Making:
     """A chunk between its halves: what `make` gave, how long that took, how long after the chunk before it began (0
-    where it was waited for), the oldest event that it contains, what directed it beside the hand, how it is filmed.
+    where it was waited for), the oldest event that it contains, what directed it beside the hand, what was behind it,
+    how it is filmed.
     """
 
     chunk: Any
@@ -418,6 +422,7 @@ class _Making:
     interval_s: float
     event_s: float | None
     performing: dict[int, int]
+    behind: list[dict[int, tuple[float, float]]]
     shots: tuple[Shot | None, ...]
 
 

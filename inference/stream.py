@@ -22,7 +22,7 @@ from inference.cache import KeyValues
 from inference.carry import trace_back
 from inference.depth import inverse_depth
 from inference.errors import UserError
-from inference.generator import direct, direct_picture
+from inference.generator import Direction, direct, direct_picture
 from inference.layer import belonging, has_moved, moving_layer
 from inference.motion.ground import FARTHEST, ground_inverse_depth
 from inference.package import ModelPackage
@@ -163,9 +163,7 @@ class Stream:
     @torch.no_grad()
     def set_prompt(self, prompt: str) -> None:
         """The next chunk follows this prompt; what was made stays."""
-        rollout = self._opened()
-        rollout.text = self._encode_text(prompt)
-        self._write_picture()
+        self._opened().set_text(self._encode_text(prompt), *self._picture_direction())
 
     def advance(self, tracks: Tracks) -> np.ndarray:
         """Makes the next chunk along `tracks` (T = frames_per_chunk); uint8 [T, H, W, 4]."""
@@ -228,13 +226,16 @@ class Stream:
 
     def _write_picture(self) -> Tensor:
         """The sink: the picture with every known track's identity at its origin."""
+        latent, direction = self._picture_direction()
+        self._opened().write_picture(latent, direction)
+        return latent
+
+    def _picture_direction(self) -> tuple[Tensor, Direction]:
         origin = torch.tensor(list(self._origin.values()), dtype=torch.float32).reshape(1, -1, 2).to(self._picture)
         ids = torch.tensor([self._identity[i] for i in self._origin], device=self._picture.device).reshape(1, -1)
         visible = torch.ones_like(ids, dtype=torch.bool)
         control, encoder = self.package.config.control, self.package.autoencoder.encoder
-        latent, direction = direct_picture(encoder, control, self._picture, origin, visible, ids)
-        self._opened().write_picture(latent, direction)
-        return latent
+        return direct_picture(encoder, control, self._picture, origin, visible, ids)
 
     def _born(self, tracks: Tracks) -> bool:
         """Takes new points in: each gets an identity and the place in the picture that it stands on. One that went and

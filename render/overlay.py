@@ -21,10 +21,11 @@ HandleKind = Literal["held", "pin", "free", "hover"]
 Colour = tuple[float, float, float]
 
 GREEN, RED, WHITE, BLUE = (0.24, 0.92, 0.48), (1.0, 0.27, 0.27), (1.0, 1.0, 1.0), (0.33, 0.66, 1.0)
+AMBER = (1.0, 0.71, 0.33)
 COLOURS = {"held": GREEN, "pin": RED, "free": WHITE, "hover": WHITE}
 
 # Sizes in logical pixels; the pixel ratio of the screen multiplies them.
-DOT_RADIUS, GRID_DOT_RADIUS = 5.5, 1.75
+DOT_RADIUS, SMALL_DOT_RADIUS, GRID_DOT_RADIUS = 5.5, 3.0, 1.75
 RING_RADIUS, SELECTION_RADIUS, RING_STROKE = 11.0, 16.0, 2.0
 TRAIL_HALF_WIDTH, RIM = 1.75, 1.5
 GRID_ALPHA, TRAIL_ALPHA = 0.6, 0.9
@@ -35,16 +36,14 @@ SEGMENT = np.dtype([
     ("strength", "f4", 2), ("tint", "f4", 4),
 ])  # fmt: skip
 
-_GRID = np.stack(np.meshgrid(np.linspace(-1, 1, 5), np.linspace(-1, 1, 5)), -1).reshape(-1, 2)
-_GRID = np.delete(_GRID, 12, axis=0)  # the middle is the handle itself
-
 
 @dataclass(frozen=True, eq=False)
 class OverlayHandle:
     """One handle. `xy` and `trail` (float32 [K, 2], oldest first) are normalised picture positions.
 
-    `radius` is the half extent of the handle's grid of tracks, in picture heights. The grid shows while the
-    handle is held or selected.
+    `radius` is the half extent of the handle's grid of `side` x `side` tracks, in picture heights, and `turn` how far
+    it has turned clockwise, in radians. The grid shows while the handle is held or selected. A handle of one track is
+    drawn small, since it is one of many.
     """
 
     xy: tuple[float, float]
@@ -52,6 +51,8 @@ class OverlayHandle:
     kind: HandleKind
     trail: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     selected: bool = False
+    side: int = 5
+    turn: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,17 +112,25 @@ def sprites(overlay: Overlay, rect: PictureRect, pixel_ratio: float) -> np.ndarr
         colour = COLOURS[handle.kind]
         x, y = rect.x + handle.xy[0] * rect.width, rect.y + handle.xy[1] * rect.height
         if handle.kind == "held" or handle.selected:
-            for across, down in _GRID * handle.radius * rect.height:
+            for across, down in grid(handle) * rect.height:
                 rows.append(((x + across, y + down), GRID_DOT_RADIUS, 0.0, (*colour, GRID_ALPHA)))
         if handle.selected:
             rows.append(((x, y), SELECTION_RADIUS, RING_STROKE * 0.75, (*WHITE, 0.9)))
-        if handle.kind in ("held", "hover"):
+        if handle.kind == "hover" or (handle.kind == "held" and handle.side > 1):
             rows.append(((x, y), RING_RADIUS, RING_STROKE, (*colour, 1.0)))
-        rows.append(((x, y), DOT_RADIUS, 0.0, (*colour, 1.0)))
+        rows.append(((x, y), DOT_RADIUS if handle.side > 1 else SMALL_DOT_RADIUS, 0.0, (*colour, 1.0)))
     instances = np.array(rows, SPRITE) if rows else np.zeros(0, SPRITE)
     instances["radius"] *= pixel_ratio
     instances["stroke"] *= pixel_ratio
     return instances
+
+
+def grid(handle: OverlayHandle) -> np.ndarray:
+    """The places of a handle's tracks but its middle one, which is the handle itself, from it, in picture heights."""
+    steps = np.linspace(-1.0, 1.0, handle.side) if handle.side > 1 else np.zeros(1)
+    places = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)  # [side^2, 2]
+    cos, sin = math.cos(handle.turn), math.sin(handle.turn)
+    return np.delete(places, len(places) // 2, axis=0) @ np.array([[cos, sin], [-sin, cos]]) * handle.radius
 
 
 def trail(handle: OverlayHandle) -> OverlayLine:

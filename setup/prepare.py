@@ -54,8 +54,13 @@ SYSTEM_RUN = [
     "libfontconfig1",
     "libglib2.0-0",
     "fonts-dejavu-core",
+    "libportaudio2",  # sounddevice's wheel for Linux carries none
 ]
-SYSTEM_EXTRA = {"test": ["xvfb", "xauth", "xdotool"], "build": ["binutils"]}
+SYSTEM_EXTRA = {
+    # PulseAudio: a null sink is the sound card of the tests.
+    "test": ["xvfb", "xauth", "xdotool", "pulseaudio", "pulseaudio-utils", "libasound2-plugins"],
+    "build": ["binutils"],
+}
 
 # Megabytes of wheels on Linux x86-64, as pip reported them in November 2026; only said, never relied upon.
 DOWNLOAD_MB = {

@@ -18,10 +18,11 @@ MAY_IMPORT = {
     "desktop": {"inference", "render"},
     "training": {"inference", "kernels"},
     "benchmarks": {"kernels", "inference", "render", "desktop", "training"},
+    "setup/screenshots": {"inference", "render", "desktop"},
 }
 # Third parties that only some rooms may know. Engine and trainers run where there is no Qt and no OpenGL.
 MAY_IMPORT_OUTSIDE = {
-    "PySide6": {"desktop", "benchmarks"},
+    "PySide6": {"desktop", "benchmarks", "setup/screenshots"},
     "shiboken6": {"desktop", "benchmarks"},
     "moderngl": {"render", "desktop", "benchmarks"},
     "glcontext": {"render"},
@@ -61,6 +62,13 @@ def test_arrows_run_along_the_table(room: str) -> None:
             if room not in MAY_IMPORT_OUTSIDE.get(package, {room}) and (name, package) not in EXCEPTIONS:
                 wrong.append(f"{name}:{line} imports {package}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_what_prepares_a_machine_needs_nothing() -> None:
+    """The other files of `setup/` run before anything is installed."""
+    names = {name for path in (ROOT / "setup").glob("*.py") for name, _ in imported(path)}
+    assert names
+    assert names <= sys.stdlib_module_names
 
 
 def test_nothing_imports_the_tests() -> None:

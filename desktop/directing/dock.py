@@ -38,6 +38,13 @@ class DirectDock(QDockWidget):
         """The name of the page that is shown, "" while the dock is hidden."""
         return self._tabs.tabText(self._tabs.currentIndex()) if self.isVisible() else ""
 
+    def turn(self, step: int) -> QWidget | None:
+        """Shows the dock, `step` pages further round; the page that is shown then."""
+        if self._tabs.count():
+            self._tabs.setCurrentIndex((self._tabs.currentIndex() + step) % self._tabs.count())
+            self.show()
+        return self._tabs.currentWidget()
+
     def turn_to(self, name: str) -> None:
         """Shows the dock at this page; hides it where that is what is shown. Raises ValueError for an unknown name."""
         if self.page == name:

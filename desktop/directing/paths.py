@@ -275,7 +275,7 @@ class Paths(QObject):
 
     def _on_chosen(self) -> None:
         if self.set.key is not None:
-            self._editor.model.select(None)  # Delete means one thing
+            self._editor.model.select()  # Delete means one thing
         self._show()
 
     def _show(self) -> None:

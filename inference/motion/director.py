@@ -118,6 +118,11 @@ class Director:
         """How each frame of the last chunk is filmed; None from home, where scene and screen are one."""
         return self._filming.shots
 
+    @property
+    def behind(self) -> list[dict[int, tuple[float, float]]]:
+        """For each frame of the last chunk, where the handles are that their speed limit keeps behind the hand."""
+        return self._hand.behind
+
     def direct(self, snapshot: ControlSnapshot, span: Span) -> Tracks:
         """The tracks of the chunk `span`."""
         present = [performer.key for performer in snapshot.performers] + [source.key for source in snapshot.sources]
@@ -128,7 +133,7 @@ class Director:
             snapshot = performer.perform(snapshot, span, self._began[performer.key])
         self._filming.follow(snapshot.camera, span, self._began[move.key] if move is not None else span.frame)
         snapshot = self._filming.hold(snapshot, span)
-        tracks = self._hand.advance(snapshot, span.frames)
+        tracks = self._hand.advance(snapshot, span.frames, span.fps)
         parts, room = [tracks], self._budget - tracks.ids.size
         for source in snapshot.sources:
             part = self._unclaimed(source.key, source.tracks(span, self._began[source.key]), snapshot)

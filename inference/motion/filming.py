@@ -30,7 +30,7 @@ import numpy as np
 from inference.motion.camera import AHEAD, HOME, Scene, Shot, View
 from inference.motion.fly import CameraControl, FlyRig
 from inference.motion.ground import ground_inverse_depth
-from inference.motion.hand import is_middle
+from inference.motion.hand import middle_of
 from inference.tracks import Tracks
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Filming:
         xy = np.concatenate([hand.xy, lent.xy], axis=1).astype(np.float64)  # [T, N, 2]
         visible = np.concatenate([np.ones_like(hand.visible), lent.visible], axis=1)
         ids = np.concatenate([hand.ids, lent.ids])
-        fresh = self._note(ids, xy[0], groups, {handle.id: handle.origin for handle in handles})
+        fresh = self._note(ids, xy[0], groups, {handle.id: handle for handle in handles})
         if not self.away or self._scene is None:
             self._own = self._own[:0]
             return Tracks(
@@ -180,9 +180,7 @@ class Filming:
             np.concatenate([ids, own]),
         )
 
-    def _note(
-        self, ids: np.ndarray, xy: np.ndarray, groups: np.ndarray, taken_at: dict[int, tuple[float, float] | None]
-    ) -> np.ndarray:
+    def _note(self, ids: np.ndarray, xy: np.ndarray, groups: np.ndarray, handles: dict[int, Handle]) -> np.ndarray:
         """Remembers where in the picture new tracks [N] began, at `xy` [N, 2]; which those are, bool [N].
 
         A grid that is laid anew (another size) holds what it held: it began where its handle took hold.
@@ -190,10 +188,9 @@ class Filming:
         fresh = np.array([i not in self._origin for i in ids.tolist()], np.bool_)
         for n in np.flatnonzero(fresh):
             x, y = xy[n]
-            at = taken_at.get(int(groups[n]))
-            if at is not None:
-                (middle,) = np.flatnonzero((groups == groups[n]) & is_middle(ids))
-                x, y = xy[n] - xy[middle] + at
+            handle = handles.get(int(groups[n])) if ids[n] >= 0 else None
+            if handle is not None and handle.origin is not None:
+                x, y = xy[n] - xy[middle_of(ids, handle)] + handle.origin
             self._origin[int(ids[n])] = float(x), float(y)
         while len(self._origin) > _REMEMBERED + ids.size:
             del self._origin[next(iter(self._origin))]

@@ -98,8 +98,10 @@ class Desk:
         """A picture position on the screen."""
         return self.window.viewport.mapToGlobal(self.window.viewport.widget_position((x, y)).toPoint())
 
-    def drag(self, *way: tuple[float, float], release: bool = True) -> None:
-        """Takes what is at the first position and drags it along the others, each one seen by the window."""
+    def drag(self, *way: tuple[float, float], release: bool = True, frames: int = 0) -> None:
+        """Takes what is at the first position and drags it along the others, each one seen by the window. frames: how
+        many are shown between two positions, where a tracker is to follow on a machine however slow.
+        """
         points = self.window.points
         self.pointer.press(self.at(*way[0]))
         self.wait(lambda: points.held is not None)
@@ -107,6 +109,8 @@ class Desk:
         for position in way[1:]:
             self.pointer.move(self.at(*position))
             self.wait(lambda position=position: np.allclose(points.get(held).xy, position, atol=0.004))
+            if frames:
+                self.wait_for_frames(frames)
         if release:
             self.pointer.release()
             self.wait(lambda: points.held is None)

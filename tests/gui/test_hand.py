@@ -125,8 +125,8 @@ def test_moves_that_waited_are_merged_and_none_is_lost(desk: Desk, monkeypatch: 
     ways: list[tuple[float, float, float]] = []
     put, changes, drags = window.player.engine.mailbox.put, [0], [0]
 
-    def noted(handles: tuple[Handle, ...], time_s: float, way: Sequence[tuple[float, XY]] = ()) -> float:
-        ways.extend((at_s, *xy) for at_s, xy in way)
+    def noted(handles: tuple[Handle, ...], time_s: float, way: Sequence[tuple[float, Handle]] = ()) -> float:
+        ways.extend((at_s, *was.xy) for at_s, was in way)
         ways.extend((time_s, *handle.xy) for handle in handles)
         return put(handles, time_s, way)
 

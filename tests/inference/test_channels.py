@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import CancelledError
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,12 +111,27 @@ def test_moves_that_waited_are_all_in_the_polyline_and_ask_from_the_first_on() -
     mailbox = ControlMailbox()
     mailbox.put((handle(x=0.1), handle(2)), 1.0)
     mailbox.take(2.0)
-    counts_s = mailbox.put((handle(x=0.5), handle(2, held=False)), 3.0, [(1.5, (0.2, 0.5)), (2.5, (0.9, 0.1))])
+    counts_s = mailbox.put(
+        (handle(x=0.5), handle(2, held=False)), 3.0, [(1.5, handle(x=0.2)), (2.5, handle(x=0.9, y=0.1))]
+    )
     snapshot = mailbox.take(3.5)
     assert counts_s == 3.0
     assert snapshot.oldest_event_s == snapshot.paths[1][0, 0] == np.nextafter(2.0, 3.0)
     np.testing.assert_allclose(snapshot.paths[1], [[2.0, 0.2, 0.5], [2.5, 0.9, 0.1], [3.0, 0.5, 0.5]], atol=1e-9)
     assert 2 not in snapshot.paths, "the way is the held handle's alone"
+
+
+def test_turning_and_growing_have_a_polyline_too_and_every_handle_its_own_way() -> None:
+    mailbox = ControlMailbox()
+    mailbox.put((handle(), handle(2)), 1.0)
+    mailbox.take(2.0)
+    way = [(2.5, replace(handle(), turn=0.5)), (2.5, handle(2, x=0.1))]
+    mailbox.put((replace(handle(), turn=1.0, grow=2.0), handle(2, x=0.2)), 3.0, way)
+    snapshot = mailbox.take(4.0)
+    np.testing.assert_allclose(snapshot.turns[1], [[2.5, 0.5, 0.0], [3.0, 1.0, np.log(2.0)]])
+    np.testing.assert_allclose(snapshot.paths[2], [[2.5, 0.1, 0.5], [3.0, 0.2, 0.5]])
+    mailbox.put((replace(handle(held=False), turn=2.0, grow=2.0),), 5.0)
+    np.testing.assert_allclose(mailbox.take(6.0).turns[1], [[5.0, 2.0, np.log(2.0)]])
 
 
 @given(st.integers(1, MAX_PATH_SAMPLES * 3), st.integers(1, 4))

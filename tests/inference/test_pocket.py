@@ -52,7 +52,7 @@ def test_what_is_grabbed_goes_where_it_is_dragged(package, file):
         xy = (xy[0] + step, xy[1])
         handle = Handle(id=1, xy=xy, pinned=False, held=True, radius=0.1)
         path = np.array([[0.0, xy[0] - step, xy[1]], [1.0, *xy]])
-        frames = stream.advance(hand.advance(ControlSnapshot((handle,), {1: path}, 0.0, 1.0, 0.0), 4))
+        frames = stream.advance(hand.advance(ControlSnapshot((handle,), {1: path}, 0.0, 1.0, 0.0), 4, 24.0))
     thing = patch(first, grab)
     there, left_behind = patch(frames[-1], xy), patch(frames[-1], grab)
     assert difference(there, thing) < 0.4 * difference(left_behind, thing)

@@ -1,11 +1,14 @@
 """The rollout: the sampler's equations, layouts, and the same code with and without gradients."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from inference import sampler
+from inference.config import CacheConfig
 from inference.generator import Direction, Generator
-from inference.rollout import Rollout
+from inference.rollout import FELT_WITHIN, Rollout
 from tests.tiny import random_weights, tiny_config
 
 H, W = 4, 6
@@ -98,6 +101,54 @@ def test_a_picture_written_again_is_written_as_at_the_start():
     torch.testing.assert_close(running.cache.v[..., :tokens, :], fresh.cache.v[..., :tokens, :])
 
 
+@pytest.mark.parametrize(("chunk", "clean_pass"), [(1, True), (1, False), (3, True), (3, False)])
+def test_a_long_window_made_anew_is_the_one_that_the_window_makes_under_the_new_text(chunk, clean_pass):
+    config = tiny_config(chunk=chunk, window=FELT_WITHIN)
+    config = replace(config, sampler=replace(config.sampler, clean_pass=clean_pass))
+    latent, given = torch.randn(1, 1, 4, H, W, generator=torch.Generator().manual_seed(5)), direction(config, 1, 100)
+    running, afresh = rollout(config), rollout(config)
+    new = running.generator.transformer.encode_text(torch.randn(1, 8, 384, generator=torch.Generator().manual_seed(3)))
+    asked = []  # every evaluation; a chunk's last one fills the cache
+    honest = running.evaluate
+    running.evaluate = lambda *question: (asked.append(question), honest(*question))[1]
+    with torch.no_grad():
+        run(running, config, FELT_WITHIN + 4)
+        a_chunk = len(config.sampler.timesteps) + clean_pass
+        window = asked[a_chunk::a_chunk][-config.cache.window :]  # asked[0] was the picture
+        old = running.cache.k.clone(), running.cache.v.clone()
+        running.set_text(new, latent, given)
+        afresh.text = new
+        afresh.write_picture(latent, given)
+        for question in window:
+            afresh.commit(afresh.evaluate(*question)[1])
+    for made, truth, before in zip(
+        (running.cache.k, running.cache.v), (afresh.cache.k, afresh.cache.v), old, strict=True
+    ):
+        torch.testing.assert_close(made, truth, atol=1e-4, rtol=1e-4)
+        assert (made - before).abs().max() > 1e-2
+    assert (running.cache.sunk, running.cache.seen) == (1, config.cache.window_latents)
+
+
+@pytest.mark.parametrize("sink", [1, 4])
+def test_it_can_make_anew_as_many_chunks_as_the_cache_holds(sink):
+    config = tiny_config()
+    config = replace(config, cache=CacheConfig(chunk=1, sink=sink, window=FELT_WITHIN))
+    rolling = rollout(config)
+    latent, given = torch.randn(1, 1, 4, H, W, generator=torch.Generator().manual_seed(5)), direction(config, 1, 100)
+    with torch.no_grad():
+        for chunks in (1, 3, 15):
+            rolling.write_picture(latent, given)
+            for i in range(chunks):
+                rolling.next_chunk(direction(config, 1, i))
+            before, counts = rolling.cache.k.clone(), (rolling.cache.sunk, rolling.cache.seen)
+            rolling.set_text(rolling.text, latent, given)
+            assert (rolling.cache.sunk, rolling.cache.seen) == counts
+            # The sink sees the sink alone, and the first block's keys depend on nothing before: both are as they were.
+            tokens, filled = sink * rolling.cache.latent_tokens, rolling.cache.mask[0, 0, 0, : before.shape[-2]] == 0
+            torch.testing.assert_close(rolling.cache.k[..., :tokens, :], before[..., :tokens, :], atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(rolling.cache.k[0][..., filled, :], before[0][..., filled, :])
+
+
 def test_bridge_starts_at_the_carried_picture_where_it_is_trusted():
     config = tiny_config().sampler
     given = direction(tiny_config(), 1)
@@ -158,6 +209,6 @@ def test_gradients_pass_through_the_last_step_alone():
     asked = []
     honest = rolling.evaluate
     rolling.evaluate = lambda x, t, given: (asked.append((t, torch.is_grad_enabled())), honest(x, t, given))[1]
-    clean, _ = rolling.denoise(direction(config, 1))
+    clean, *_ = rolling.denoise(direction(config, 1))
     assert clean.requires_grad
     assert asked == [(1.0, False), (0.5, True)]

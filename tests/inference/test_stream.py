@@ -10,6 +10,7 @@ import torch
 from inference.errors import UserError
 from inference.motion.ground import ground_inverse_depth
 from inference.package import ModelPackage
+from inference.rollout import FELT_WITHIN
 from inference.stream import Stream
 from inference.tracks import Tracks
 from tests.tiny import tiny_config, write_package
@@ -255,3 +256,25 @@ def test_it_says_what_belongs_to_what_is_grabbed(package):
     assert 0.0 <= plane.min() <= plane.max() <= 1.0 + 1e-6
     assert plane[3, 4] > 0.99, "what lies right there goes along whatever it is"
     assert not stream.belongs(np.zeros((0, 2))).any()
+
+
+@pytest.mark.parametrize("window", [2, FELT_WITHIN - 1, FELT_WITHIN])
+def test_a_new_prompt_is_all_that_counts_after_six_chunks(window, tmp_path):
+    """Two streams of one picture, under different prompts and then the same one: what they remember meets."""
+    package = ModelPackage.load(write_package(tmp_path, tiny_config(window=window)))
+    streams = [Stream(package), Stream(package)]
+
+    def apart():
+        one, other = (stream._rollout.cache.v for stream in streams)
+        return float((one - other).abs().max())
+
+    for stream, before in zip(streams, ("a red kite", "the whale dives into the sea"), strict=True):
+        stream.open(PICTURE, before)
+        for _ in range(window + 2):
+            stream.advance(Tracks.empty(4))
+    at_the_switch = apart()
+    for stream in streams:
+        stream.set_prompt("the toy flies up")
+        for _ in range(FELT_WITHIN):
+            stream.advance(Tracks.empty(4))
+    assert apart() < 0.01 * at_the_switch
