@@ -269,6 +269,23 @@ SPECS: tuple[ActionSpec, ...] = (
         checkable=True,
         tip="fine texture from the photograph itself",
     ),
+    ActionSpec("camera", "Direct", "Camera…", tip="moves, keyframes and speed"),
+    ActionSpec(
+        "fly",
+        "Direct",
+        "Fly the camera",
+        ("F",),
+        checkable=True,
+        tip="W A S D, Q and E move, the middle button looks round",
+        enabled_when=lambda s: s.streaming and not s.cropping,
+    ),
+    ActionSpec(
+        "camera_home",
+        "Direct",
+        "Camera back home",
+        ("H",),
+        enabled_when=lambda s: s.streaming and not s.cropping,
+    ),
     ActionSpec("cheat_sheet", "Help", "Mouse and keys", ("F1", "?"), icon="help", in_toolbar=True),
     ActionSpec("doctor", "Help", "Check this machine…"),
     ActionSpec("sessions", "Help", "Show sessions folder"),
@@ -290,6 +307,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Brush", "Paint a patch to grab, Shift adds to it; right button: pins. Wheel: size, Shift wheel: spacing"),
     ("Alt at release", "Let go instead of staying as a pin, or the other way round"),
     ("Drag a toy, its corners, its knob", "Move, scale, turn it; so does the wheel, and with Shift it turns"),
+    ("Middle drag", "Look round; the wheel beside a point sets the speed while flying"),
 )
 
 

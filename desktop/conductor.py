@@ -66,6 +66,7 @@ class Conductor(QObject):
         w = self._window
         w.points.subscribe(self._on_points)
         w.editor.undo_stack.indexChanged.connect(self.refresh)
+        w.camera.changed.connect(self.refresh)
         w.player.state_changed.connect(self._on_state)
         w.player.told.connect(lambda text: w.stage.banner.show_problem(UserError(text)))
         w.player.frame_due.connect(self._on_frame)
@@ -158,6 +159,7 @@ class Conductor(QObject):
             self._end_guide()
         w.editor.reset()
         w.score.clear()
+        w.camera.on_picture()
         self._meter.restart()
         self.clip.clear()
         w.viewport.set_photograph(w.pictures.photograph())
@@ -248,6 +250,7 @@ class Conductor(QObject):
 
     def _on_frame(self, frame: Frame) -> None:
         self._last = frame
+        self._window.camera.on_frame(frame, self._window.player.engine.stats().target_fps)
         if not self._window.toys.composing:
             self._shown = frame
             self._window.viewport.show_frame(frame)
@@ -307,6 +310,7 @@ class Conductor(QObject):
         """Brings every action and the line over the picture up to date."""
         w, composing, edits = self._window, self._window.toys.composing, self._edited.undo_stack
         selected = w.toys.selected if composing else w.points.selected
+        w.actions_by_id["fly"].setChecked(w.camera.flying)
         w.actions_by_id.refresh(
             Situation(
                 has_picture=w.viewport.has_picture,
@@ -338,6 +342,8 @@ class Conductor(QObject):
             return "Paused  ·  Space to go on"
         if player.state in (EngineState.LOADING, EngineState.WARMING):
             return "Coming alive…"
+        if self._window.camera.line:
+            return self._window.camera.line
         if player.state is EngineState.RUNNING and not self._has_dragged:
             return _GUIDE_HINT if self.guide else _FIRST_HINT
         return ""

@@ -116,18 +116,23 @@ class PointEditor:
         self._trail.clear()
         self._trail.append(self._taken[held].xy)
         self._trail_point = held
+        self.model.held_at = None
         self.model.exchange(points, [pin.id for pin in self._yielded])
         self.model.hold(held, self._taken)
 
-    def drag(self, xy: XY, way: Sequence[tuple[float, XY]] = ()) -> None:
+    def drag(self, xy: XY, way: Sequence[tuple[float, XY]] = (), screen: XY | None = None) -> None:
         """Moves the held point, never out of the picture, and the others with it. way: (time_s, xy) of moves before
-        this one that waited: the set of points changes once for all of them.
+        this one that waited: the set of points changes once for all of them. screen: where the pointer is while the
+        camera is away; xy is then wherever in the scene that is.
         """
         if self.model.held is None:
             return
+        if screen is None:
+            xy, way = inside(xy), [(time_s, inside(earlier)) for time_s, earlier in way]
+        self.model.held_at = screen
         grip = self._taken[self.model.held].xy
-        self._trail.extend(_inside(earlier) for _, earlier in way)
-        self._trail.append(_inside(xy))
+        self._trail.extend(earlier for _, earlier in way)
+        self._trail.append(xy)
         self.transform(_moving(grip, xy), [(time_s, _moving(grip, earlier)) for time_s, earlier in way])
 
     def transform(self, change: Similarity, way: Sequence[tuple[float, Similarity]] = ()) -> None:
@@ -298,10 +303,10 @@ class PointEditor:
         self.undo_stack.push(Edit(self.model, text, changes))
 
 
-def _moving(grip: XY, xy: XY) -> Similarity:
-    to = _inside(xy)
+def _moving(grip: XY, to: XY) -> Similarity:
     return Similarity(shift=(to[0] - grip[0], to[1] - grip[1]))
 
 
-def _inside(xy: XY) -> XY:
+def inside(xy: XY) -> XY:
+    """The nearest place on the picture."""
     return min(max(xy[0], 0.0), 1.0), min(max(xy[1], 0.0), 1.0)

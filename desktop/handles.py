@@ -63,6 +63,7 @@ class HandleModel:
         self.moving: frozenset[int] = frozenset()  # with those that go along
         self.selection: tuple[int, ...] = ()  # the latest last
         self.hovered: int | None = None
+        self.held_at: XY | None = None  # where on the screen the pointer has the held one, while the camera is away
         self.speed = math.inf
 
     def subscribe(self, listener: Callable[[], None]) -> None:
@@ -160,15 +161,25 @@ class HandleModel:
             self.hovered = point_id
             self._changed()
 
-    def nearest(self, xy: XY, size_px: tuple[float, float], reach_px: float, *, still: bool = False) -> int | None:
+    def nearest(
+        self,
+        xy: XY,
+        size_px: tuple[float, float],
+        reach_px: float,
+        *,
+        still: bool = False,
+        place: Callable[[XY, XY], XY | None] = lambda xy, _: xy,
+    ) -> int | None:
         """The point closest to `xy` on a picture shown `size_px` large, if it is within `reach_px`. still: whether
-        the still pins count.
+        the still pins count. place: where a point at xy, of this origin, is seen.
         """
         width, height = size_px
         best, best_distance = None, reach_px
         for point in self._points.values():
-            distance = math.hypot((point.xy[0] - xy[0]) * width, (point.xy[1] - xy[1]) * height)
-            if distance <= best_distance and (still or not point.still):
+            if (seen := place(point.xy, point.origin)) is None or (point.still and not still):
+                continue
+            distance = math.hypot((seen[0] - xy[0]) * width, (seen[1] - xy[1]) * height)
+            if distance <= best_distance:
                 best, best_distance = point.id, distance
         return best
 
@@ -185,6 +196,8 @@ class HandleModel:
             turn=point.turn,
             grow=point.grow,
             speed=self.speed,
+            origin=point.origin,
+            screen=self.held_at if point.id == self.held else None,
         )
 
     def controls(self) -> tuple[Handle, ...]:

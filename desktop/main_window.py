@@ -18,6 +18,9 @@ from desktop.conductor import Conductor
 from desktop.cover import CoverWatch
 from desktop.crop import Bucket
 from desktop.crop_panel import CropPanel
+from desktop.directing.camera import PAGE as CAMERA_PAGE
+from desktop.directing.camera import CameraDesk
+from desktop.directing.camera_page import CameraPage
 from desktop.directing.depth_brush import DepthBrush
 from desktop.directing.depth_page import NAME as DEPTH_PAGE
 from desktop.directing.depth_page import DepthPage
@@ -75,6 +78,7 @@ class MainWindow(QMainWindow):
         self.viewport = Viewport(self.editor)
         self.score = Score(engine.mailbox, self.points.numbers, self)
         self.direct = DirectDock(self)
+        self.camera = CameraDesk(engine.mailbox, self.points, self.viewport, self.direct)
         self.points_desk = PointsDesk(self.editor, self.viewport, self.player, self._settings, self)
         self.direct.add_page("Points", PointsPage(self.points_desk))
         self.crop_panel = CropPanel(buckets)
@@ -97,6 +101,8 @@ class MainWindow(QMainWindow):
             data_dir / "paths",
             self,
         )
+        self.camera_page = CameraPage(self.camera, self.viewport, self.stage.banner)
+        self.direct.add_page(CAMERA_PAGE, self.camera_page)
         self.gallery = Gallery(recent + choices)
         self.start = StartPanel(choices, recent)
         self.prompt = PromptBox()
@@ -112,7 +118,7 @@ class MainWindow(QMainWindow):
         self.gamepad = Gamepad(self, self._settings)
         self.sound = SoundDesk(self)
         handlers = self.conductor.handlers() | self._handlers()
-        for way in (self.points_desk, self.paths, self.gamepad, self.sound, self.toys):
+        for way in (self.points_desk, self.paths, self.camera, self.gamepad, self.sound, self.toys):
             handlers |= way.handlers()
         self.actions_by_id = Actions(self, handlers)
         self.points_desk.show_in(self.actions_by_id)
@@ -206,6 +212,7 @@ class MainWindow(QMainWindow):
         self.direct.add_page(DEPTH_PAGE, DepthPage(brush))
         brush.failed.connect(self.stage.banner.show_problem)
         brush.switched.connect(self.actions_by_id["depth"].setChecked)
+        brush.switched.connect(self.viewport.lens.turn_off)
 
     def _paint_depth(self) -> None:
         self.depth_brush.turn(not self.depth_brush.on)

@@ -23,6 +23,7 @@ from PySide6.QtGui import QDropEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtOpenGL import QOpenGLWindow
 
 from desktop import caption
+from desktop.directing.lens import Lens
 from desktop.directing.tool import Layer
 from desktop.edits import TRAIL_FADE_S, PointEditor
 from desktop.guide import Guide
@@ -65,8 +66,10 @@ class Viewport(QOpenGLWindow):
         self._swapping: Frame | None = None
         self._hint_xy: XY | None = None
         self._guide: Guide | None = None
+        self.lens = Lens()
         self.shows_points = True  # not while a picture is composed
-        self.layers: list[Layer] = []  # drawn in this order, below the points
+        self.layers: list[Layer] = []  # drawn in this order, below the points; places of the scene
+        self.screen_layers: list[Layer] = []  # as those, but places of the screen
         self._line = ""
         self._last_paint_s = 0.0
         self._repaint = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
@@ -83,7 +86,11 @@ class Viewport(QOpenGLWindow):
     def show_frame(self, frame: Frame) -> None:
         """A frame of the stream, shown with the next paint."""
         self._frame = frame
+        moved = self.lens.shot is not None or frame.shot is not None
+        self.lens.shot = frame.shot
         self._set_image(frame.image, frame.motion)
+        if moved:
+            self.pointer.reframe()
 
     def shown_picture(self) -> np.ndarray | None:
         """What is shown now, without points and words: uint8 [H, W, 3] at the size it has on the screen. None before
@@ -103,7 +110,7 @@ class Viewport(QOpenGLWindow):
 
     def show_still(self, picture: np.ndarray) -> None:
         """A picture that is no frame of a stream: uint8 [H, W, 3]."""
-        self._frame = None
+        self._frame = self.lens.shot = None
         self._set_image(np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)]), None)  # [H, W, 4]
 
     def set_photograph(self, photograph: np.ndarray) -> None:
@@ -114,6 +121,12 @@ class Viewport(QOpenGLWindow):
         """Whether frames are given the photograph's own pixels."""
         self._detail = on
         self.update()
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """Of the frames as they are made, (width, height) in pixels; (1, 1) before the first picture."""
+        height, width = self._image.shape[:2] if self._image is not None else (1, 1)
+        return width, height
 
     @property
     def has_picture(self) -> bool:
@@ -218,18 +231,23 @@ class Viewport(QOpenGLWindow):
         if self._guide is not None:
             return self._guide.overlay()
         now_s = time.monotonic()
-        handles = (
-            [self._overlay_handle(point, now_s) for point in self._editor.model.points] if self.shows_points else []
-        )
+        points = self._editor.model.points if self.shows_points else ()
+        placed = (self._overlay_handle(point, now_s) for point in points)
+        handles = [handle for handle in placed if handle is not None]
         if self._hint_xy is not None and not handles:
             handles.append(OverlayHandle(self._hint_xy, DEFAULT_RADIUS, "hover"))
         overlay = Overlay()
         for layer in self.layers:
+            overlay = self.lens.seen(layer.overlay()).over(overlay)
+        for layer in self.screen_layers:
             overlay = layer.overlay().over(overlay)
         return Overlay(tuple(handles)).over(overlay)
 
-    def _overlay_handle(self, point: Point, now_s: float) -> OverlayHandle:
+    def _overlay_handle(self, point: Point, now_s: float) -> OverlayHandle | None:
+        """None for one behind the camera."""
         model = self._editor.model
+        if (seen := self.lens.to_screen(point.xy, point.origin)) is None:
+            return None
         if point.id in model.moving:
             kind = "held"
         elif point.pinned:
@@ -237,9 +255,10 @@ class Viewport(QOpenGLWindow):
         else:
             kind = "hover" if point.id == model.hovered else "free"
         trail = np.array(self._editor.trail_of(point.id, now_s), np.float32).reshape(-1, 2)  # [K, 2]
+        trail = self.lens.trail(trail, point.origin)
         alone = len(model.selection) == 1 and point.id in model.selection
         marked = kind != "held" and (alone or point.id == model.hovered)  # several are marked by the gizmo's frame
-        return OverlayHandle(point.xy, point.radius * point.grow, kind, trail, marked, point.side, point.turn)
+        return OverlayHandle(seen, point.radius * point.grow, kind, trail, marked, point.side, point.turn)
 
     def repaint_soon(self) -> None:
         """For whoever draws over the picture and has changed. At once after a rest, at 60 Hz while things move."""
@@ -295,8 +314,7 @@ class Viewport(QOpenGLWindow):
         return QSizeF(rect.width / ratio, rect.height / ratio)
 
     def _rect(self) -> PictureRect:
-        height, width = self._image.shape[:2] if self._image is not None else (1, 1)
-        return letterbox((width, height), self._size_px())
+        return letterbox(self.frame_size, self._size_px())
 
     def _size_px(self) -> tuple[int, int]:
         ratio = self.devicePixelRatio()

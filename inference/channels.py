@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.motion.fly import CameraControl, CameraMove, GoHome, Levels, Look
+
 if TYPE_CHECKING:
+    from inference.motion.camera import Shot
     from inference.motion.director import Performer, TrackSource
 
 # A polyline nobody takes (paused, stalled) is thinned instead of growing: 512 samples are 4 s of a 125 Hz
@@ -39,7 +42,8 @@ class Handle:
 
     side: the grid has side x side tracks, an odd number up to 7. turn (radians, clockwise on the screen) and grow (a
     factor): how the grid has turned and grown about the handle since it took hold. speed: picture heights that it moves
-    at most in a second of video.
+    at most in a second of video. origin: where in the picture it took hold, where that is known. screen: where on the
+    screen the pointer has it, for a held one while the camera is away from home; xy is in the scene.
     """
 
     id: int
@@ -52,6 +56,8 @@ class Handle:
     turn: float = 0.0
     grow: float = 1.0
     speed: float = math.inf
+    origin: tuple[float, float] | None = None
+    screen: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.xy[0]) and math.isfinite(self.xy[1])):
@@ -67,7 +73,7 @@ class ControlSnapshot:
     """What happened in (since_s, now_s]. paths: float64 [K, 3] of (time, x, y) by handle id, times ascending
     within that span; a handle that did not move has none. oldest_event_s: the oldest change not seen before,
     or None. performers and sources: what directs beside the hand (`inference.motion.director`). turns: float64 [K, 3]
-    of (time, turn, logarithm of grow), as paths."""
+    of (time, turn, logarithm of grow), as paths. camera: what is asked of the camera."""
 
     handles: tuple[Handle, ...]
     paths: dict[int, np.ndarray]
@@ -77,6 +83,7 @@ class ControlSnapshot:
     performers: tuple[Performer, ...] = ()
     sources: tuple[TrackSource, ...] = ()
     turns: dict[int, np.ndarray] = field(default_factory=dict)
+    camera: CameraControl = field(default_factory=CameraControl)
 
 
 class ControlMailbox:
@@ -89,6 +96,8 @@ class ControlMailbox:
         self._paths: dict[int, list[_Sample]] = {}
         self._performers: tuple[Performer, ...] = ()
         self._sources: tuple[TrackSource, ...] = ()
+        self._asked: list[tuple[float, Levels | Look | GoHome]] = []  # of the camera
+        self._move: CameraMove | None = None
         self._oldest_event_s: float | None = None
         self._taken_s = -math.inf
         self._latest_s = -math.inf  # of the last put
@@ -129,6 +138,22 @@ class ControlMailbox:
         with self._lock:
             self._performers, self._sources = performers, sources
 
+    def ask_camera(self, what: Levels | Look | GoHome, time_s: float) -> None:
+        """Levels overwrite those before, looks add up; each counts from its time on."""
+        with self._lock:
+            begun_s = max(float(np.nextafter(self._taken_s, math.inf)), self._latest_s)
+            time_s = self._latest_s = max(time_s, begun_s)
+            if self._oldest_event_s is None:
+                self._oldest_event_s = time_s
+            self._asked.append((time_s, what))
+            if len(self._asked) > MAX_PATH_SAMPLES:
+                self._asked = _settled(self._asked)
+
+    def film(self, move: CameraMove | None) -> None:
+        """The move that the camera makes from the next chunk on; None: it stays where it is and can be flown."""
+        with self._lock:
+            self._move = move
+
     def take(self, now_s: float) -> ControlSnapshot:
         """Everything since the last take, then zeroed; the handles themselves stay. The first span has no
         length."""
@@ -145,8 +170,10 @@ class ControlMailbox:
                 self._performers,
                 self._sources,
                 {key: path[:, [0, 3, 4]] for key, path in samples.items()},
+                CameraControl(tuple(self._asked), self._move),
             )
             self._paths = {}
+            self._asked = []
             self._oldest_event_s = None
             self._taken_s = now_s
             return snapshot
@@ -156,6 +183,7 @@ class ControlMailbox:
         motion."""
         with self._lock:
             self._paths = {}
+            self._asked = [(now_s, what) for _, what in _settled(self._asked) if not isinstance(what, Look)]
             self._oldest_event_s = None
             self._taken_s = max(now_s, self._taken_s)
 
@@ -164,6 +192,17 @@ class ControlMailbox:
         path.append((time_s, *_place(handle)))
         if len(path) > MAX_PATH_SAMPLES:
             path[:-1] = _thinned(path[:-1])  # the newest stays
+
+
+def _settled(asked: list[tuple[float, Levels | Look | GoHome]]) -> list[tuple[float, Levels | Look | GoHome]]:
+    """What a camera that nobody heard for long is still to do: what came to it last, and all its turning at once."""
+    home = max((n for n, (_, what) in enumerate(asked) if isinstance(what, GoHome)), default=-1)
+    looks = [what for _, what in asked[home + 1 :] if isinstance(what, Look)]
+    kept = [asked[home]] if home >= 0 else []
+    kept += [one for one in asked[home + 1 :] if isinstance(one[1], Levels)][-1:]
+    if looks:
+        kept.append((asked[-1][0], Look(sum(look.yaw for look in looks), sum(look.pitch for look in looks))))
+    return kept
 
 
 def _place(handle: Handle) -> tuple[float, float, float, float]:
@@ -187,7 +226,8 @@ class Frame:
     it contains: an event at time e is in the first frame with sampled_s >= e; -inf for the picture, which
     contains none. motion: float32 [h, w, 4], how the frame is made of the picture (`inference.carry.Carried.layers`);
     None for the picture itself. began: by key, the first frame of everything that directed it beside the hand.
-    behind: by id, where the handles are that their speed limit keeps behind the hand.
+    behind: by id, where the handles are that their speed limit keeps behind the hand. shot: how the camera filmed it;
+    None from home, where the points' scene and the screen are one.
     """
 
     index: int
@@ -197,6 +237,7 @@ class Frame:
     motion: np.ndarray | None = None
     began: dict[int, int] = field(default_factory=dict)
     behind: dict[int, XY] = field(default_factory=dict)
+    shot: Shot | None = None
 
 
 class FrameRing:

@@ -37,6 +37,7 @@ from inference.channels import (
 )
 from inference.errors import UserError, as_user_error
 from inference.lifecycle import TRANSITIONS, EngineEvent, EngineState, FramesReady, StateChanged
+from inference.motion.camera import Shot
 from inference.motion.director import Director, Span
 from inference.pacing import EngineStats, Meters, Pacer
 from inference.pipeline import Pipeline, inference_mode, lower_thread_priority, share_cores
@@ -288,7 +289,7 @@ class Engine:
         self._next_index = 1
         if self._director is None:
             self._director = Director(stream.size, stream.max_tracks)
-        self._director.reset(stream.size)
+        self._director.reset(stream.size, stream)
         self._meters.clear()
         fps = stream.fps
         if same_picture:
@@ -319,8 +320,8 @@ class Engine:
             tracks = self._director.direct(snapshot, span).rounded()
             chunk = stream.make(tracks)
             made_s = self._clock() - began_s
-            began, behind = self._director.began, self._director.behind
-            making = _Making(chunk, span, made_s, interval_s, snapshot.oldest_event_s, began, behind)
+            directed = self._director.began, self._director.behind, self._director.shots
+            making = _Making(chunk, span, made_s, interval_s, snapshot.oldest_event_s, *directed)
             motion, stages_ms = stream.motion, stream.timings_ms
             self._decoding.put(lambda: self._finish_chunk(stream, making, motion, stages_ms))
         except Exception as fault:
@@ -342,7 +343,10 @@ class Engine:
         due_s = self._pacer.finished(took_s, now_s, pace_s)
         sampled_s = span.times_s.tolist()
         self.ring.push([
-            Frame(span.frame + j, images[j], due_s[j], sampled_s[j], motion[j], making.performing, making.behind[j])
+            Frame(
+                span.frame + j, images[j], due_s[j], sampled_s[j], motion[j], making.performing, making.behind[j],
+                making.shots[j],
+            )
             for j in range(span.frames)
         ])  # fmt: skip
         self._emit(FramesReady())
@@ -408,7 +412,8 @@ class Engine:
 @dataclass(frozen=True, eq=False)
 class _Making:
     """A chunk between its halves: what `make` gave, how long that took, how long after the chunk before it began (0
-    where it was waited for), the oldest event that it contains, what directed it beside the hand, what was behind it.
+    where it was waited for), the oldest event that it contains, what directed it beside the hand, what was behind it,
+    how it is filmed.
     """
 
     chunk: Any
@@ -418,6 +423,7 @@ class _Making:
     event_s: float | None
     performing: dict[int, int]
     behind: list[dict[int, tuple[float, float]]]
+    shots: tuple[Shot | None, ...]
 
 
 def _with(load: Load, *, prompt: str | None = None, seed: int | None = None) -> Load:

@@ -23,7 +23,7 @@ from inference.carry import trace_back
 from inference.depth import inverse_depth
 from inference.errors import UserError
 from inference.generator import Direction, direct, direct_picture
-from inference.layer import belonging, has_moved
+from inference.layer import belonging, has_moved, moving_layer
 from inference.motion.ground import FARTHEST, ground_inverse_depth
 from inference.package import ModelPackage
 from inference.rollout import Rollout
@@ -135,6 +135,17 @@ class Stream:
     def origin(self, point: int) -> tuple[float, float] | None:
         """Where a point lies in the picture; None for one that is not there."""
         return self._origin.get(point)
+
+    @torch.no_grad()
+    def belongs(self, places: np.ndarray) -> np.ndarray:
+        """How far each place of the picture goes along with what is grabbed at `places` [N, 2]: float32 [H/4, W/4] in
+        [0, 1].
+        """
+        self._opened()
+        origin = torch.from_numpy(places.astype(np.float32))[None].to(self._picture)
+        seen = torch.ones_like(origin[..., 0], dtype=torch.bool)
+        whole = moving_layer(belonging(self._features, origin, seen, self.package.config.control.reach), seen[:, None])
+        return whole.view(self._features.shape[2:]).cpu().numpy()
 
     @torch.no_grad()
     def anchor(self, tracks: Tracks) -> None:

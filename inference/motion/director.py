@@ -4,9 +4,10 @@ Owns the order of mixing, the budget and the rule for conflicts. Never reads a c
 engine's thread.
 
 The order: performers move handles by themselves (a path that plays, a sound); handles become grids of tracks; sources
-that bring tracks of their own (a borrowed motion) are added.
+that bring tracks of their own (a borrowed motion) are added; the camera, last, films what all these moved.
 
-The budget: handles first, each with its whole grid; then the sources in their order, thinned evenly to what is left.
+The budget: handles first, each with its whole grid; then the sources in their order, thinned evenly to what is left;
+then the camera's own points.
 
 The rule for conflicts: what the hand holds, nobody else moves. A source's track that lies in a handle's grid when
 either of the two appears is left out for the rest of its life.
@@ -19,7 +20,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from inference.motion.hand import HandMotion
+from inference.motion.camera import Shot
+from inference.motion.filming import Filming, Sight
+from inference.motion.hand import HandMotion, handle_of
 from inference.tracks import Tracks
 
 if TYPE_CHECKING:
@@ -89,11 +92,15 @@ class Director:
 
     def __init__(self, size: tuple[int, int], budget: int) -> None:
         self._hand = HandMotion(size)
+        self._filming = Filming(size)
         self._budget = budget
         self.reset(size)
 
-    def reset(self, size: tuple[int, int]) -> None:
-        """Forget where everything was; whatever still performs begins anew (after a load or a restart)."""
+    def reset(self, size: tuple[int, int], sight: Sight | None = None) -> None:
+        """Forget where everything was; whatever still performs begins anew (after a load or a restart). sight: what is
+        known of the picture, for the camera.
+        """
+        self._filming.reset(size, sight)
         self._aspect = size[1] / size[0]
         self._hand.reset(size)
         self._began: dict[int, int] = {}
@@ -107,6 +114,11 @@ class Director:
         return dict(self._began)
 
     @property
+    def shots(self) -> tuple[Shot | None, ...]:
+        """How each frame of the last chunk is filmed; None from home, where scene and screen are one."""
+        return self._filming.shots
+
+    @property
     def behind(self) -> list[dict[int, tuple[float, float]]]:
         """For each frame of the last chunk, where the handles are that their speed limit keeps behind the hand."""
         return self._hand.behind
@@ -114,9 +126,13 @@ class Director:
     def direct(self, snapshot: ControlSnapshot, span: Span) -> Tracks:
         """The tracks of the chunk `span`."""
         present = [performer.key for performer in snapshot.performers] + [source.key for source in snapshot.sources]
+        move = snapshot.camera.move
+        present += [move.key] if move is not None else []
         self._began = {key: self._began.get(key, span.frame) for key in present}
         for performer in snapshot.performers:
             snapshot = performer.perform(snapshot, span, self._began[performer.key])
+        self._filming.follow(snapshot.camera, span, self._began[move.key] if move is not None else span.frame)
+        snapshot = self._filming.hold(snapshot, span)
         tracks = self._hand.advance(snapshot, span.frames, span.fps)
         parts, room = [tracks], self._budget - tracks.ids.size
         for source in snapshot.sources:
@@ -127,7 +143,9 @@ class Director:
         self._handles = {handle.id for handle in snapshot.handles}
         self._known = {key: known for key, known in self._known.items() if key in self._began}
         self._left_out = {key: out for key, out in self._left_out.items() if key in self._began}
-        return joined(parts)
+        lent = joined([Tracks.empty(span.frames), *parts[1:]])
+        groups = np.concatenate([handle_of(tracks.ids), -(lent.ids + 1) // SOURCE_IDS])
+        return joined([self._filming.film(tracks, lent, groups, snapshot.handles, room)])
 
     def _unclaimed(self, key: int, tracks: Tracks, snapshot: ControlSnapshot) -> Tracks:
         """The source's tracks without those that a handle took when either appeared."""

@@ -167,6 +167,17 @@ class HandMotion:
         return grid
 
 
+def handle_of(ids: np.ndarray) -> np.ndarray:
+    """The handle that each track belongs to: int64 [N] of ids to int64 [N] of `Handle.id`."""
+    return ids % _BIRTH_STRIDE // IDS_PER_HANDLE
+
+
+def middle_of(ids: np.ndarray, handle: Handle) -> int:
+    """Which of the tracks is the handle's own, in the middle of its grid; every grid has it."""
+    middle = (handle_of(ids) == handle.id) & (ids >= 0) & (ids % IDS_PER_HANDLE == handle.side * handle.side // 2)
+    return int(np.flatnonzero(middle)[0])
+
+
 def resample_path(
     path: np.ndarray,
     start_xy: np.ndarray,

@@ -248,6 +248,16 @@ def test_a_package_without_a_depth_network_takes_the_ground_plane(tmp_path):
     assert np.array_equal(stream.depth(), ground_inverse_depth(64, 32))
 
 
+def test_it_says_what_belongs_to_what_is_grabbed(package):
+    stream = Stream(package)
+    stream.open(PICTURE)
+    plane = stream.belongs(np.array([[4.5 / 16, 3.5 / 8]]))
+    assert plane.shape == (8, 16)
+    assert 0.0 <= plane.min() <= plane.max() <= 1.0 + 1e-6
+    assert plane[3, 4] > 0.99, "what lies right there goes along whatever it is"
+    assert not stream.belongs(np.zeros((0, 2))).any()
+
+
 @pytest.mark.parametrize("window", [2, FELT_WITHIN - 1, FELT_WITHIN])
 def test_a_new_prompt_is_all_that_counts_after_six_chunks(window, tmp_path):
     """Two streams of one picture, under different prompts and then the same one: what they remember meets."""
