@@ -33,7 +33,7 @@ def local_affine(before: np.ndarray, now: np.ndarray) -> np.ndarray:
     """
     if len(before) <= 2:
         return np.tile(np.eye(2), (len(before), 1, 1))
-    apart = np.square(before[:, None] - before[None]).sum(axis=2)
+    apart = square_distances(before)
     count = min(NEIGHBOURS + 1, len(before) - 1)
     near = np.argpartition(apart, count, axis=1)[:, : count + 1]  # [N, K], itself among them
     here, there = before[near].astype(np.float64), now[near].astype(np.float64)
@@ -68,6 +68,13 @@ def fitted(patch: np.ndarray, grey: np.ndarray, at: np.ndarray, affine: np.ndarr
         move = np.stack([yy * x - xy * y, xx * y - xy * x], axis=1) / determinant[:, None]
         found += np.clip(move, -1.0, 1.0).astype(np.float32)
     return found, (wanted * _normed(seen)).mean(axis=1)
+
+
+def square_distances(at: np.ndarray) -> np.ndarray:
+    """Between all of some points [N, 2]: float32 [N, N]."""
+    at = at - at.mean(axis=0)  # small numbers: the differences below cancel less
+    lengths = np.square(at).sum(axis=1)
+    return lengths[:, None] + lengths[None] - 2.0 * (at @ at.T)
 
 
 def _normed(patch: np.ndarray) -> np.ndarray:

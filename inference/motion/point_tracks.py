@@ -21,7 +21,7 @@ from inference.motion.patch_fit import fitted, local_affine, patches
 
 WINDOW, LEVELS = 21, 4  # of Lucas-Kanade: pixels, and halvings
 DOUBT = 1.0  # pixels between where a point began and where it comes back to
-ACROSS, SMALLEST = 32, 8  # one point in each square of a grid, so many along the longer side, of so many pixels
+ACROSS, SMALLEST = 32, 10  # one point in each square of a grid, so many along the longer side, of so many pixels
 AGAIN = 4  # frames from one look at first appearances, and for new points, to the next
 CORNER = 1e-4  # the smaller eigenvalue of a corner: above what a codec's noise makes in a flat wall
 PULL = 2.0  # pixels that the first appearance may correct

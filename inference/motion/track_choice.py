@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from inference.motion.patch_fit import square_distances
+
 MOST_TRACKS = 256  # at any moment: what is left of the model's 400 is the hand's
 MOVING_SHARE = 0.75  # of those, for what moves; the others hold what stands still
 SPREADS = (0.08, 0.04, 0.02, 0.0)  # video heights between chosen points: wide first, then what still has room
@@ -27,7 +29,7 @@ def in_company(xy: np.ndarray, visible: np.ndarray, times: np.ndarray) -> np.nda
         here = np.flatnonzero(visible[first] & visible[last])
         if len(here) > BESIDE:
             at, way = xy[first, here], xy[last, here] - xy[first, here]
-            apart = np.square(at[:, None] - at[None]).sum(axis=2)
+            apart = square_distances(at)
             np.fill_diagonal(apart, np.inf)
             near = np.argpartition(apart, BESIDE - 1, axis=1)[:, :BESIDE]
             slip = np.linalg.norm(way[near] - way[:, None], axis=2)  # [K, BESIDE]

@@ -1,10 +1,10 @@
 """A camera's motion, live: frames followed on a thread of their own, the newest result there for every chunk.
 
-Owns the capture thread, and what it saw last. A chunk never waits for it: `tracks` takes what is there. Nothing is
-recorded. `start` and `stop` on the window's thread, `tracks` on the engine's, `view` on any.
+Owns the capture thread, and what it saw last. A chunk never waits for it: it takes what is there. Nothing is recorded.
+`start` and `stop` on the window's thread, the rest on any.
 
 It follows control time: what the camera sees now is in the next chunk. The points are laid on the picture where they
-stood in the first frame.
+stand when the source is first asked.
 """
 
 from __future__ import annotations
@@ -78,24 +78,20 @@ class Glance:
     aspect: float
 
 
-class WebcamSource:
-    """A source of tracks (`inference.motion.director.TrackSource`). lost: called once on the capture thread, with a
-    UserError, where no picture comes (any more); the points then stay where they are.
+class Webcam:
+    """One camera while it is on. lost: called once on the capture thread, with a UserError, where no picture comes (any
+    more).
     """
 
     def __init__(
         self,
-        key: int,
         camera: Camera,
-        placement: Placement,
-        picture_aspect: float,
         lost: Callable[[UserError], None],
         *,
         opener: Callable[[int], Capture] = cv2.VideoCapture,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.key = key
-        self._camera, self._placement, self._picture_aspect = camera, placement, picture_aspect
+        self.camera = camera
         self._lost, self._opener, self._clock = lost, opener, clock
         self._lock = threading.Lock()
         self._glances: deque[Glance] = deque()  # the newest last
@@ -106,50 +102,32 @@ class WebcamSource:
         self._thread.start()
 
     def stop(self) -> None:
-        """The camera is let go within a frame; what was seen last stays."""
+        """The camera is let go with its next frame; nobody waits for it. What was seen last stays."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(PATIENCE_S)
 
     def view(self) -> Glance | None:
         """The newest, None before the first."""
         with self._lock:
             return self._glances[-1] if self._glances else None
 
-    def tracks(self, span: Span, began: int) -> Tracks:
-        """T = span.frames rows: where each point that is seen now was at each row's control time."""
+    def lately(self) -> tuple[Glance, ...]:
+        """The last second, the newest last."""
         with self._lock:
-            glances = tuple(self._glances)
-        if not glances:
-            return Tracks.empty(span.frames)
-        newest = glances[-1]
-        times = np.array([glance.time_s for glance in glances])
-        known = np.full((len(glances), len(newest.ids), 2), np.nan, np.float32)
-        for row, glance in enumerate(glances):
-            _, here, there = np.intersect1d(newest.ids, glance.ids, assume_unique=True, return_indices=True)
-            known[row, here] = glance.xy[there]
-        for row in range(len(glances) - 2, -1, -1):  # before its birth a point stands where it is born
-            known[row] = np.where(np.isnan(known[row]), known[row + 1], known[row])
-        xy = np.empty((span.frames, len(newest.ids), 2))  # [T, N, 2]
-        for n, axis in np.ndindex(len(newest.ids), 2):
-            xy[:, n, axis] = np.interp(span.times_s, times, known[:, n, axis])
-        placed = self._placement.on_picture(xy, newest.aspect, self._picture_aspect)
-        inside = np.all((placed >= 0) & (placed <= 1), axis=2)
-        return Tracks(placed.astype(np.float32), inside, source_ids(self.key, newest.ids % SOURCE_IDS))
+            return tuple(self._glances)
 
     def _watch(self) -> None:  # on the capture thread
-        capture = self._opener(self._camera.index)
+        capture = self._opener(self.camera.index)
         try:
             if not capture.isOpened():
                 raise UserError(
-                    f"{self._camera.name} cannot be opened.",
+                    f"{self.camera.name} cannot be opened.",
                     next="Close other programs that use the camera, or plug it in again.",
                 )
             self._follow(capture)
         except UserError as error:
             self._lost(error)
         except cv2.error as error:
-            self._lost(UserError(f"{self._camera.name} gives no usable picture ({error.err}).", next="Try another."))
+            self._lost(UserError(f"{self.camera.name} gives no usable picture ({error.err}).", next="Try another."))
         finally:
             capture.release()
 
@@ -162,7 +140,7 @@ class WebcamSource:
             if not came:
                 if now_s - last_s > PATIENCE_S:
                     raise UserError(
-                        f"{self._camera.name} is gone.",
+                        f"{self.camera.name} is gone.",
                         "The points stay where they are.",
                         "Plug it in and start again.",
                     )
@@ -181,6 +159,39 @@ class WebcamSource:
                 self._glances.append(glance)
                 while now_s - self._glances[0].time_s > KEPT_S:
                     self._glances.popleft()
+
+
+@dataclass(frozen=True, eq=False)
+class WebcamSource:
+    """A camera's motion on the picture (`inference.motion.director.TrackSource`). picture_aspect: width to height.
+
+    Where the camera is gone its points stay where they were.
+    """
+
+    key: int
+    webcam: Webcam
+    placement: Placement
+    picture_aspect: float
+
+    def tracks(self, span: Span, began: int) -> Tracks:
+        """T = span.frames rows: where each point that is seen now was at each row's control time."""
+        glances = self.webcam.lately()
+        if not glances:
+            return Tracks.empty(span.frames)
+        newest = glances[-1]
+        times = np.array([glance.time_s for glance in glances])
+        known = np.full((len(glances), len(newest.ids), 2), np.nan, np.float32)
+        for row, glance in enumerate(glances):
+            _, here, there = np.intersect1d(newest.ids, glance.ids, assume_unique=True, return_indices=True)
+            known[row, here] = glance.xy[there]
+        for row in range(len(glances) - 2, -1, -1):  # before its birth a point stands where it is born
+            known[row] = np.where(np.isnan(known[row]), known[row + 1], known[row])
+        xy = np.empty((span.frames, len(newest.ids), 2))  # [T, N, 2]
+        for n, axis in np.ndindex(len(newest.ids), 2):
+            xy[:, n, axis] = np.interp(span.times_s, times, known[:, n, axis])
+        placed = self.placement.on_picture(xy, newest.aspect, self.picture_aspect)
+        inside = np.all((placed >= 0) & (placed <= 1), axis=2)
+        return Tracks(placed.astype(np.float32), inside, source_ids(self.key, newest.ids % SOURCE_IDS))
 
 
 def kept(chosen: list[int], seen: Seen, most: int = MOST_TRACKS) -> list[int]:

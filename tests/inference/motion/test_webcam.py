@@ -11,7 +11,7 @@ import pytest
 from inference.errors import UserError
 from inference.motion.director import Span
 from inference.motion.transfer import Placement
-from inference.motion.webcam import PATIENCE_S, Camera, WebcamSource, cameras
+from inference.motion.webcam import PATIENCE_S, Camera, Webcam, WebcamSource, cameras
 from tests.inference.motion.driving import frames, shift
 
 WIDE = 16 / 9
@@ -55,12 +55,10 @@ def until(condition: Callable[[], object]) -> None:
     pytest.fail("it never came")
 
 
-def source(camera: PlayedCamera, clock: Clock, lost: Callable[[UserError], None] = pytest.fail) -> WebcamSource:
-    made = WebcamSource(
-        4, Camera(0, "Front camera"), Placement(), WIDE, lost, opener=lambda index: camera, clock=clock
-    )  # fmt: skip
-    made.start()
-    return made
+def switched_on(camera: PlayedCamera, clock: Clock, lost: Callable[[UserError], None] = pytest.fail) -> WebcamSource:
+    webcam = Webcam(Camera(0, "Front camera"), lost, opener=lambda index: camera, clock=clock)
+    webcam.start()
+    return WebcamSource(4, webcam, Placement(), WIDE)
 
 
 def span(since_s: float, now_s: float) -> Span:
@@ -69,15 +67,17 @@ def span(since_s: float, now_s: float) -> Span:
 
 def test_what_the_camera_sees_is_in_the_next_chunk() -> None:
     camera, clock = PlayedCamera(frames([0.0, 0.1, 0.2, 0.3], shift(50.0, 0.0))), Clock()
-    live = source(camera, clock)
+    live = switched_on(camera, clock)
     assert live.tracks(span(0.0, 0.0), 1).ids.size == 0, "before the first picture there is nothing"
     for n in range(4):
         clock.now_s = n * 0.1
         camera.let.release()
-        until(lambda n=n: (view := live.view()) is not None and view.time_s == pytest.approx(n * 0.1))
+        until(lambda n=n: (view := live.webcam.view()) is not None and view.time_s == pytest.approx(n * 0.1))
     tracks = live.tracks(span(0.0, 0.3), 1)
-    live.stop()
-    assert camera.released
+    live.webcam.stop()
+    camera.images *= 2  # a last one, on which it waits
+    camera.let.release()
+    until(lambda: camera.released)
     assert tracks.ids.size > 60
     assert (tracks.ids < 0).all()
     right = np.median((tracks.xy - tracks.xy[:1])[:, :, 0], axis=1) * 256
@@ -88,7 +88,7 @@ def test_what_the_camera_sees_is_in_the_next_chunk() -> None:
 
 def test_a_camera_that_does_not_open_says_so() -> None:
     lost: list[UserError] = []
-    source(PlayedCamera([], opens=False), Clock(), lost.append)
+    switched_on(PlayedCamera([], opens=False), Clock(), lost.append)
     until(lambda: lost)
     assert "Front camera cannot be opened" in lost[0].what
     assert lost[0].next
@@ -97,10 +97,10 @@ def test_a_camera_that_does_not_open_says_so() -> None:
 def test_an_unplugged_camera_says_so_and_leaves_the_points() -> None:
     lost: list[UserError] = []
     camera, clock = PlayedCamera(frames([0.0, 0.1], shift(50.0, 0.0))), Clock()
-    live = source(camera, clock, lost.append)
+    live = switched_on(camera, clock, lost.append)
     for n in range(2):
         camera.let.release()
-        until(lambda n=n: camera.given > n and live.view() is not None)
+        until(lambda n=n: camera.given > n and live.webcam.view() is not None)
     until(lambda: camera.given == 2)
     clock.now_s += PATIENCE_S + 1
     until(lambda: lost)
