@@ -19,7 +19,7 @@ import numpy as np
 
 from inference.motion.patch_fit import fitted, local_affine, patches
 
-WINDOW, LEVELS = 21, 4  # of Lucas-Kanade: pixels, and halvings
+WINDOW, LEVELS = 15, 4  # of Lucas-Kanade: pixels (a larger one takes in what moves otherwise), and halvings
 DOUBT = 1.0  # pixels between where a point began and where it comes back to
 ACROSS, SMALLEST = 32, 10  # one point in each square of a grid, so many along the longer side, of so many pixels
 AGAIN = 4  # frames from one look at first appearances, and for new points, to the next
