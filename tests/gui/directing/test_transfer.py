@@ -216,7 +216,7 @@ def test_a_camera_is_lent_and_its_loss_is_a_sentence(desk: Desk, monkeypatch: py
     threading.Thread(target=webcam.lost, args=(UserError("Front camera is gone."),)).start()
     desk.wait(lambda: "Front camera is gone." in desk.window.stage.banner.text)
     assert (desk.stream.consumed[-1].ids < 0).any(), "the points stay"
-    desk.window.close()
+    desk.window.transfer.stop()
     assert webcam.stopped
 
 
