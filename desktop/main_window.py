@@ -33,6 +33,7 @@ from desktop.directing.score import Score
 from desktop.directing.sound import SoundDesk
 from desktop.directing.toys import ToyBox
 from desktop.directing.toys_page import PAGE, ToysPage
+from desktop.directing.transfer import TransferDesk
 from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
 from desktop.gallery import Choice, Gallery, StartPanel, thumbnail
@@ -107,6 +108,7 @@ class MainWindow(QMainWindow):
         self.start = StartPanel(choices, recent)
         self.prompt = PromptBox()
         self.status = StatusLine()
+        self.transfer = TransferDesk(self)
         self.conductor = Conductor(self, by_path, self._settings)
         self.telemetry = TelemetryDock(self.conductor.readings, self)
         self.full_screen = False
@@ -118,7 +120,15 @@ class MainWindow(QMainWindow):
         self.gamepad = Gamepad(self, self._settings)
         self.sound = SoundDesk(self)
         handlers = self.conductor.handlers() | self._handlers()
-        for way in (self.points_desk, self.paths, self.camera, self.gamepad, self.sound, self.toys):
+        for way in (
+            self.points_desk,
+            self.paths,
+            self.camera,
+            self.gamepad,
+            self.sound,
+            self.toys,
+            self.transfer,
+        ):
             handlers |= way.handlers()
         self.actions_by_id = Actions(self, handlers)
         self.points_desk.show_in(self.actions_by_id)
@@ -300,5 +310,6 @@ class MainWindow(QMainWindow):
         self.toys.stop()
         self.pictures.stop()
         self.depth_brush.stop()
+        self.transfer.stop()
         self.player.stop()
         self.stage.dispose()

@@ -28,7 +28,7 @@ MAY_IMPORT_OUTSIDE = {
     "glcontext": {"render"},
     "torch": {"kernels", "inference", "training", "benchmarks"},
     "triton": {"kernels"},
-    "cv2": {"render", "training", "benchmarks"},
+    "cv2": {"inference", "render", "training", "benchmarks"},
     "transformers": {"training"},
     "diffusers": set(),
 }

@@ -17,18 +17,15 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 
 from inference.errors import UserError
+from inference.motion.driving_video import frames_of
+from inference.motion.point_tracks import carried
 from inference.tracks import Tracks
 from training.shards import RealClip, write_shards
 from training.world.clip import grid
-
-WINDOW, LEVELS = 21, 4  # of Lucas-Kanade: pixels, and halvings
-DOUBT = 1.0  # pixels between where a point began and where it comes back to
-LONGEST = 512  # pixels of the longer side; more only costs
 
 
 def clips_of(path: Path, *, frames: int, fps: float) -> Iterator[RealClip]:
@@ -49,30 +46,15 @@ def clips_of(path: Path, *, frames: int, fps: float) -> Iterator[RealClip]:
 
 def at_rate(path: Path, fps: float) -> Iterator[np.ndarray]:
     """Frames uint8 [H, W, 3] at `fps`: for each moment the last frame that was shown by then."""
-    try:
-        with av.open(str(path)) as container:
-            due, time, first, last = 0, 0.0, None, None
-            for frame in container.decode(video=0):
-                picture = shrunk(frame.to_ndarray(format="rgb24"))
-                moment = frame.time if frame.time is not None else due / fps
-                first = moment if first is None else first  # encoders may begin later than at 0
-                time = moment - first
-                while last is not None and due / fps < time - 1e-6:
-                    yield last
-                    due += 1
-                last = picture
-            if last is not None and due / fps <= time + 1e-6:
-                yield last
-    except (av.FFmpegError, OSError) as error:
-        raise UserError(f"The video {path} cannot be read ({error}).", next="Leave it out, or convert it.") from error
-
-
-def shrunk(picture: np.ndarray) -> np.ndarray:
-    scale = LONGEST / max(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    due, last, time_s = 0, None, 0.0
+    for frame in frames_of(path):
+        time_s = frame.time_s
+        while last is not None and due / fps < time_s - 1e-6:
+            yield last
+            due += 1
+        last = frame.image
+    if last is not None and due / fps <= time_s + 1e-6:
+        yield last
 
 
 def follow(frames: np.ndarray) -> Tracks:
@@ -80,26 +62,17 @@ def follow(frames: np.ndarray) -> Tracks:
     height, width = frames.shape[1:3]
     size = np.array([width, height], np.float32)
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
-    at = (grid(width, height).astype(np.float32) * size - 0.5)[:, None]  # OpenCV's pixels have their centre at 0
+    at = grid(width, height).astype(np.float32) * size - 0.5  # OpenCV's pixels have their centre at 0
     alive = np.ones(len(at), np.bool_)
-    rows, seen = [at[:, 0].copy()], [alive.copy()]
+    rows, seen = [at], [alive.copy()]
     for before, now in pairwise(grey):
-        moved, found = _flow(before, now, at)
-        back, again = _flow(now, before, moved)
-        alive &= found & again & (np.linalg.norm((back - at)[:, 0], axis=1) < DOUBT)
-        alive &= ((moved[:, 0] >= -0.5) & (moved[:, 0] < size - 0.5)).all(axis=1)
-        at = np.where(alive[:, None, None], moved, at)
-        rows.append(at[:, 0].copy())
+        moved, sure = carried(before, now, at)
+        alive &= sure & ((moved >= -0.5) & (moved < size - 0.5)).all(axis=1)
+        at = np.where(alive[:, None], moved, at)
+        rows.append(at)
         seen.append(alive.copy())
     xy = (np.stack(rows) + 0.5) / size
     return Tracks(np.ascontiguousarray(xy, np.float32), np.stack(seen), np.arange(len(alive), dtype=np.int64))
-
-
-def _flow(before: np.ndarray, now: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where points [N, 1, 2] go, and bool [N], whether they were found."""
-    there = np.empty_like(at)  # filled by OpenCV
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(before, now, at, there, winSize=(WINDOW, WINDOW), maxLevel=LEVELS)
-    return np.asarray(moved), np.asarray(found)[:, 0] > 0
 
 
 def main() -> None:
