@@ -119,6 +119,7 @@ class MainWindow(QMainWindow):
         self._closed = False
         self.gamepad = Gamepad(self, self._settings)
         self.sound = SoundDesk(self)
+        self.gamepad.camera = self.sound.camera = self.camera
         handlers = self.conductor.handlers() | self._handlers()
         for way in (
             self.points_desk,
