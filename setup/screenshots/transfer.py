@@ -36,11 +36,11 @@ def scene(window: MainWindow, wait: Callable[[Callable[[], object]], None]) -> N
 
 
 def _swaying(path: Path) -> Path:
-    picture = Image.open(PICTURES / "elephant.jpg").convert("RGB").resize(SIZE)
+    width, height = SIZE
+    margin = 100  # what turning lays bare stays outside
+    large = Image.open(PICTURES / "elephant.jpg").convert("RGB").resize((width + 2 * margin, height + 2 * margin))
     with VideoWriter(path, FPS) as video:
         for frame in range(FPS * SECONDS):
-            phase = frame / (FPS * SECONDS)
-            turned = picture.rotate(-14 * math.sin(math.pi * phase), Image.Resampling.BICUBIC, center=(320, 324))
-            rim = round(16 * phase)
-            video.write(np.asarray(turned.crop((rim, rim, SIZE[0] - rim, SIZE[1] - rim)).resize(SIZE)))
+            turned = large.rotate(-12 * math.sin(math.pi * frame / (FPS * SECONDS)), Image.Resampling.BICUBIC)
+            video.write(np.asarray(turned.crop((margin, margin, margin + width, margin + height))))
     return path
