@@ -223,3 +223,8 @@ def test_another_picture_begins_with_the_camera_at_home(desk: Desk, picture_file
     desk.wait_for_frames(4)
     assert camera.view == HOME
     assert desk.window.viewport.lens.shot is None
+
+
+def test_pad_and_sound_fly_this_camera(desk: Desk) -> None:
+    assert desk.window.gamepad.camera is desk.window.camera
+    assert desk.window.sound.camera is desk.window.camera
