@@ -57,6 +57,10 @@ class ActionSpec:
     tip: str = ""
     enabled_when: Callable[[Situation], bool] = _always
 
+    def enabled(self, situation: Situation) -> bool:
+        """Whether it can be done now."""
+        return (self.id in WHILE_COMPOSING or not situation.composing) and self.enabled_when(situation)
+
 
 SPECS: tuple[ActionSpec, ...] = (
     ActionSpec("open", "File", "Open picture…", ("Ctrl+O",), icon="open", in_toolbar=True),
@@ -123,16 +127,14 @@ SPECS: tuple[ActionSpec, ...] = (
         "Let go of point",
         ("Esc",),
         tip="the one in the hand, the selected, or the newest",
-        enabled_when=lambda s: (
-            s.has_points and not s.cropping and not s.composing and not s.full_screen and not s.on_paths
-        ),
+        enabled_when=lambda s: s.has_points and not s.cropping and not s.full_screen and not s.on_paths,
     ),
     ActionSpec(
         "let_go_all",
         "Edit",
         "Let go of everything",
         ("Shift+Esc",),
-        enabled_when=lambda s: s.has_points and not s.dragging and not s.cropping and not s.composing,
+        enabled_when=lambda s: s.has_points and not s.dragging and not s.cropping,
     ),
     ActionSpec(
         "pause",
@@ -166,14 +168,14 @@ SPECS: tuple[ActionSpec, ...] = (
         ("Shift+P",),
         checkable=True,
         tip="drag on the picture; play it later",
-        enabled_when=lambda s: s.has_picture and not s.cropping and not s.composing,
+        enabled_when=lambda s: s.has_picture and not s.cropping,
     ),
     ActionSpec(
         "paths_play",
         "Direct",
         "Play paths",
         ("Return", "Enter"),
-        enabled_when=lambda s: s.has_paths and s.has_picture and not s.cropping and not s.composing,
+        enabled_when=lambda s: s.has_paths and s.has_picture and not s.cropping,
     ),
     ActionSpec(
         "paths_stop",
@@ -181,26 +183,17 @@ SPECS: tuple[ActionSpec, ...] = (
         "Stop paths",
         ("Esc",),
         tip="what they moved stays, as a pin; then puts the tool away",
-        enabled_when=lambda s: s.on_paths and not s.cropping and not s.composing and not s.full_screen,
+        enabled_when=lambda s: s.on_paths and not s.cropping and not s.full_screen,
     ),
     ActionSpec(
         "path_remove",
         "Direct",
         "Remove knot or path",
         ("Del", "Backspace"),
-        enabled_when=lambda s: (
-            s.path_chosen and not s.has_selection and not s.dragging and not s.cropping and not s.composing
-        ),
+        enabled_when=lambda s: s.path_chosen and not s.has_selection and not s.dragging and not s.cropping,
     ),
-    ActionSpec(
-        "paths_open",
-        "Direct",
-        "Open paths…",
-        enabled_when=lambda s: s.has_picture and not s.cropping and not s.composing,
-    ),
-    ActionSpec(
-        "paths_save", "Direct", "Save paths…", enabled_when=lambda s: s.has_paths and not s.cropping and not s.composing
-    ),
+    ActionSpec("paths_open", "Direct", "Open paths…", enabled_when=lambda s: s.has_picture and not s.cropping),
+    ActionSpec("paths_save", "Direct", "Save paths…", enabled_when=lambda s: s.has_paths and not s.cropping),
     ActionSpec(
         "depth",
         "Direct",
@@ -208,7 +201,7 @@ SPECS: tuple[ActionSpec, ...] = (
         ("Shift+D",),
         checkable=True,
         tip="what is nearer and what is farther, for the camera",
-        enabled_when=lambda s: s.streaming and not s.cropping and not s.composing and not s.dragging,
+        enabled_when=lambda s: s.streaming and not s.cropping and not s.dragging,
     ),
     ActionSpec("hand", "Direct", "Hand", ("V",), checkable=True, tip="take points and move them"),
     ActionSpec("lasso", "Direct", "Lasso", ("L",), checkable=True, tip="draw around points to select them"),
@@ -227,7 +220,7 @@ SPECS: tuple[ActionSpec, ...] = (
         "Hold everything else still",
         ("X",),
         tip="red pins where nothing is grabbed; again: without them",
-        enabled_when=lambda s: s.has_picture and not s.dragging and not s.cropping and not s.composing,
+        enabled_when=lambda s: s.has_picture and not s.dragging and not s.cropping,
     ),
     ActionSpec(
         "lets_go",
@@ -301,6 +294,13 @@ SPECS: tuple[ActionSpec, ...] = (
     ActionSpec("about", "Help", "About MotionStream"),
 )
 
+# What can be done while a picture is composed of toys: the stream rests, and the points and paths are out of sight.
+WHILE_COMPOSING = frozenset({
+    "open", "paste", "crop_use", "crop_cancel", "save_picture", "quit", "undo", "redo", "delete", "toys",
+    "compose_live", "compose_leave", "points_page", "gamepad", "sound", "transfer", "camera", "start", "telemetry",
+    "full_screen", "leave_full_screen", "detail", "cheat_sheet", "doctor", "sessions", "logs", "about",
+})  # fmt: skip
+
 # What the mouse does, for the cheat sheet; the keys come from SPECS.
 MOUSE: tuple[tuple[str, str], ...] = (
     ("Left drag", "Take hold of the picture and move it; the point stays where it is let go"),
@@ -314,7 +314,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Frame around several", "Drag inside to move, a corner to scale, the knob to turn (Shift: by 15°)"),
     ("Brush", "Paint a patch to grab, Shift adds to it; right button: pins. Wheel: size, Shift wheel: spacing"),
     ("Alt at release", "Let go instead of staying as a pin, or the other way round"),
-    ("Drag a toy, its corners, its knob", "Move, scale, turn it; so does the wheel, and with Shift it turns"),
+    ("Drag a toy, a corner, the knob", "While composing: move, scale, turn it; the wheel scales, with Shift it turns"),
     ("Middle drag", "Look round; the wheel beside a point sets the speed while flying"),
 )
 
@@ -359,7 +359,7 @@ class Actions:
     def refresh(self, situation: Situation) -> None:
         """Enables what makes sense now; the pause action says what it would do."""
         for spec in SPECS:
-            self._actions[spec.id].setEnabled(spec.enabled_when(situation))
+            self._actions[spec.id].setEnabled(spec.enabled(situation))
         pause = self._actions["pause"]
         text = "Go on" if situation.paused else "Pause"
         if pause.text() != text:

@@ -157,6 +157,7 @@ class Conductor(QObject):
         w, starter = self._window, self._starters.get(opened.path)
         if self.guide is not None and opened.path != self.guide.picture:
             self._end_guide()
+        self._last = None
         w.editor.reset()
         w.score.clear()
         w.camera.on_picture()
@@ -205,9 +206,9 @@ class Conductor(QObject):
         w = self._window
         self._end_guide()
         w.player.hold("composing", composing)
-        w.viewport.shows_points = not composing
         w.viewport.set_hint(None)
         if composing:
+            w.camera.set_flying(False)
             w.show_start(False)
             w.stage.banner.hide()
         elif self._last is not None:
@@ -309,18 +310,17 @@ class Conductor(QObject):
     def refresh(self) -> None:
         """Brings every action and the line over the picture up to date."""
         w, composing, edits = self._window, self._window.toys.composing, self._edited.undo_stack
-        selected = w.toys.selected if composing else w.points.selected
         w.actions_by_id["fly"].setChecked(w.camera.flying)
         w.actions_by_id.refresh(
             Situation(
                 has_picture=w.viewport.has_picture,
-                streaming=w.player.streaming and not composing,
+                streaming=w.player.streaming,
                 paused=w.player.paused_by_person,
                 cropping=w.pictures.cropping,
                 composing=composing,
-                croppable=w.pictures.croppable and not composing,
+                croppable=w.pictures.croppable,
                 has_points=bool(w.points.points),
-                has_selection=selected is not None,
+                has_selection=w.toys.selected is not None if composing else bool(w.points.selection),
                 dragging=w.editor.dragging,
                 can_undo=edits.canUndo(),
                 can_redo=edits.canRedo(),

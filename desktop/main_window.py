@@ -32,7 +32,8 @@ from desktop.directing.points_page import PointsPage
 from desktop.directing.score import Score
 from desktop.directing.sound import SoundDesk
 from desktop.directing.toys import ToyBox
-from desktop.directing.toys_page import PAGE, ToysPage
+from desktop.directing.toys_page import NAME as TOYS_PAGE
+from desktop.directing.toys_page import ToysPage
 from desktop.directing.transfer import TransferDesk
 from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
@@ -88,7 +89,6 @@ class MainWindow(QMainWindow):
         self.depth_brush = DepthBrush(self.player, self.viewport, self.pictures, self.editor.undo_stack, self)
         toys = resource_path("assets", "toys")
         self.toys = ToyBox(self.viewport, self.pictures, toys, data_dir / "compositions", buckets[0], self)
-        self.direct.add_page(PAGE, ToysPage(self.toys))
         choices = tuple(Choice(s.path, s.title, s.credit, thumbnail(s.path)) for s in starters)
         choices = tuple(choice for choice in choices if not choice.image.isNull())
         recent = self.recent_choices()
@@ -137,6 +137,8 @@ class MainWindow(QMainWindow):
         for tool in ("path_tool", "depth"):
             self.actions_by_id[tool].toggled.connect(lambda on: self.points_desk.stand_back() if on else None)
         self.points_desk.tool_chosen.connect(self._put_away_tools)
+        self.toys.composing_changed.connect(lambda on: self._put_away_tools("") if on else None)
+        self.direct.add_page(TOYS_PAGE, ToysPage(self.toys))
         self._lay_out()
         self.start.open_asked.connect(self._open_dialog)
         self._connect_depth()
@@ -181,7 +183,7 @@ class MainWindow(QMainWindow):
             "open": self._open_dialog,
             "quit": self.close,
             "start": lambda: self.show_start(not self._at_start),
-            "toys": lambda: self.direct.turn_to(PAGE),
+            "toys": lambda: self.direct.turn_to(TOYS_PAGE),
             "telemetry": lambda: self.telemetry.setVisible(not self.telemetry.isVisible()),
             "full_screen": lambda: self._set_full_screen(not self.full_screen),
             "leave_full_screen": lambda: self._set_full_screen(False),
@@ -195,7 +197,7 @@ class MainWindow(QMainWindow):
         }
 
     def _put_away_tools(self, chosen: str) -> None:
-        """The lasso or the brush was chosen."""
+        """The lasso or the brush was chosen, or a picture is composed."""
         if chosen != "hand":
             self.paths.set_tool(False)
             self.depth_brush.turn(False)

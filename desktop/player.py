@@ -41,6 +41,7 @@ class Player(QObject):
         self.state = engine.state
         self.prompt = ""
         self.ended = False
+        self._stopped = False
         self._seed = seed
         self._picture: np.ndarray | None = None
         self._holds: set[str] = set()
@@ -98,6 +99,7 @@ class Player(QObject):
 
     def stop(self) -> None:
         """Ends the engine; called once, when the window closes. `ended` says whether it did in time."""
+        self._stopped = True
         self._pacer.stop()
         self.ended = self.engine.stop()
 
@@ -126,7 +128,7 @@ class Player(QObject):
 
     def _on_frames(self) -> None:
         self._frames_pending = False
-        if not self._opening:
+        if not self._opening and not self._stopped:  # a wake-up may still be on its way when the window is gone
             self._pacer.wake()
 
     def _on_state(self, event: StateChanged) -> None:

@@ -67,7 +67,7 @@ class Viewport(QOpenGLWindow):
         self._hint_xy: XY | None = None
         self._guide: Guide | None = None
         self.lens = Lens()
-        self.shows_points = True  # not while a picture is composed
+        self.only: Layer | None = None  # what alone is drawn over the picture, where that is set
         self.layers: list[Layer] = []  # drawn in this order, below the points; places of the scene
         self.screen_layers: list[Layer] = []  # as those, but places of the screen
         self._line = ""
@@ -230,9 +230,10 @@ class Viewport(QOpenGLWindow):
     def _overlay(self) -> Overlay:
         if self._guide is not None:
             return self._guide.overlay()
+        if self.only is not None:
+            return self.only.overlay()
         now_s = time.monotonic()
-        points = self._editor.model.points if self.shows_points else ()
-        placed = (self._overlay_handle(point, now_s) for point in points)
+        placed = (self._overlay_handle(point, now_s) for point in self._editor.model.points)
         handles = [handle for handle in placed if handle is not None]
         if self._hint_xy is not None and not handles:
             handles.append(OverlayHandle(self._hint_xy, DEFAULT_RADIUS, "hover"))

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +35,8 @@ from inference.channels import (
     Stop,
 )
 from inference.errors import UserError, as_user_error
+from inference.finishing import Making
 from inference.lifecycle import TRANSITIONS, EngineEvent, EngineState, FramesReady, StateChanged
-from inference.motion.camera import Shot
 from inference.motion.director import Director, Span
 from inference.pacing import EngineStats, Meters, Pacer
 from inference.pipeline import Pipeline, inference_mode, lower_thread_priority, share_cores
@@ -320,40 +319,23 @@ class Engine:
             tracks = self._director.direct(snapshot, span).rounded()
             chunk = stream.make(tracks)
             made_s = self._clock() - began_s
-            directed = self._director.began, self._director.behind, self._director.shots
-            making = _Making(chunk, span, made_s, interval_s, snapshot.oldest_event_s, *directed)
-            motion, stages_ms = stream.motion, stream.timings_ms
-            self._decoding.put(lambda: self._finish_chunk(stream, making, motion, stages_ms))
+            director, event_s = self._director, snapshot.oldest_event_s
+            making = Making(
+                chunk, stream.motion, stream.timings_ms, span, made_s, interval_s, event_s,
+                director.began, director.behind, director.shots,
+            )  # fmt: skip
+            self._decoding.put(lambda: self._finish_chunk(stream, making))
         except Exception as fault:
             self._fail(fault)
             return
         self._next_index += frames
         self._note_session(lambda: self._session.chunk(index, tracks))
 
-    def _finish_chunk(
-        self, stream: StreamLike, making: _Making, motion: np.ndarray, stages_ms: dict[str, float]
-    ) -> None:
-        """The second half of a chunk, on the decoding thread."""
+    def _finish_chunk(self, stream: StreamLike, making: Making) -> None:
+        """On the decoding thread."""
         assert self._pacer is not None
-        started_s = self._clock()
-        images = stream.decode(making.chunk)
-        now_s, span = self._clock(), making.span
-        took_s = making.made_s + now_s - started_s  # not counted: how long it waited for the chunk before
-        pace_s = max(making.made_s, now_s - started_s, making.interval_s)
-        due_s = self._pacer.finished(took_s, now_s, pace_s)
-        sampled_s = span.times_s.tolist()
-        self.ring.push([
-            Frame(
-                span.frame + j, images[j], due_s[j], sampled_s[j], motion[j], making.performing, making.behind[j],
-                making.shots[j],
-            )
-            for j in range(span.frames)
-        ])  # fmt: skip
+        self.ring.push(making.frames(stream, self._pacer, self._meters, self._clock))
         self._emit(FramesReady())
-        if making.event_s is not None:
-            first = next(j for j in range(span.frames) if sampled_s[j] >= making.event_s)
-            self._meters.latency(due_s[first] - making.event_s)
-        self._meters.chunk(span.frames, took_s, dict(stages_ms), pace_s)
 
     def _finish_decoding(self) -> None:
         try:
@@ -407,23 +389,6 @@ class Engine:
                 listener(event)
             except Exception:
                 log.exception("a listener failed")
-
-
-@dataclass(frozen=True, eq=False)
-class _Making:
-    """A chunk between its halves: what `make` gave, how long that took, how long after the chunk before it began (0
-    where it was waited for), the oldest event that it contains, what directed it beside the hand, what was behind it,
-    how it is filmed.
-    """
-
-    chunk: Any
-    span: Span
-    made_s: float
-    interval_s: float
-    event_s: float | None
-    performing: dict[int, int]
-    behind: list[dict[int, tuple[float, float]]]
-    shots: tuple[Shot | None, ...]
 
 
 def _with(load: Load, *, prompt: str | None = None, seed: int | None = None) -> Load:

@@ -28,7 +28,7 @@ MAY_IMPORT_OUTSIDE = {
     "glcontext": {"render"},
     "torch": {"kernels", "inference", "training", "benchmarks"},
     "triton": {"kernels"},
-    "cv2": {"inference", "render", "training", "benchmarks"},
+    "cv2": {"inference", "render", "training", "benchmarks", "setup/screenshots"},
     "transformers": {"training"},
     "diffusers": set(),
 }

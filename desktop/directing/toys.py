@@ -96,7 +96,6 @@ class ToyBox(QObject):
         self._preview.timeout.connect(self._show)
         self._tool = ToyTool(self)
         viewport.pointer.tools.insert(0, self._tool)  # while composing, no other tool has the mouse
-        viewport.layers.append(self._tool)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="cutouts")
         self._decoded.connect(self._on_decoded)
         pictures.accepted.connect(self._on_picture)
@@ -185,6 +184,7 @@ class ToyBox(QObject):
         self._file = None
         self.put(composition)
         self.select(None)
+        self._viewport.only = self._tool
         if not was_composing:
             self.composing_changed.emit(True)
 
@@ -192,6 +192,7 @@ class ToyBox(QObject):
         self._preview.stop()
         self.composition = self._kept = self.selected = None
         self.undo_stack.clear()
+        self._viewport.only = None
         self._viewport.repaint_soon()
         self.composing_changed.emit(False)
         self.changed.emit()

@@ -29,7 +29,7 @@ from desktop.directing.toys import ToyBox
 from desktop.gallery import Choice, Tile
 from desktop.pictures import TOY_FORMAT
 
-PAGE = "Toy box"
+NAME = "Toy box"
 _TOY, _PLACE = QSize(60, 60), QSize(82, 48)
 _TOY_COLUMNS, _PLACE_COLUMNS = 4, 3
 

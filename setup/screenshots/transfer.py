@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -37,12 +36,11 @@ def scene(window: MainWindow, wait: Callable[[Callable[[], object]], None]) -> N
 
 
 def _swaying(path: Path) -> Path:
-    picture = np.asarray(Image.open(PICTURES / "elephant.jpg").convert("RGB").resize(SIZE))
+    width, height = SIZE
+    margin = 100  # what turning lays bare stays outside
+    large = Image.open(PICTURES / "elephant.jpg").convert("RGB").resize((width + 2 * margin, height + 2 * margin))
     with VideoWriter(path, FPS) as video:
         for frame in range(FPS * SECONDS):
-            phase = frame / (FPS * SECONDS)
-            matrix = cv2.getRotationMatrix2D(
-                (SIZE[0] / 2, SIZE[1] * 0.9), -14 * math.sin(math.pi * phase), 1 + 0.1 * phase
-            )
-            video.write(cv2.warpAffine(picture, matrix, SIZE, borderMode=cv2.BORDER_REFLECT))
+            turned = large.rotate(-12 * math.sin(math.pi * frame / (FPS * SECONDS)), Image.Resampling.BICUBIC)
+            video.write(np.asarray(turned.crop((margin, margin, margin + width, margin + height))))
     return path

@@ -25,7 +25,7 @@ def test_no_two_actions_answer_to_one_key_at_the_same_time() -> None:
     for values in itertools.product((False, True), repeat=len(fields(Situation))):
         situation = Situation(*values)
         for one, other in sharing:
-            assert not (one.enabled_when(situation) and other.enabled_when(situation)), (one.id, other.id)
+            assert not (one.enabled(situation) and other.enabled(situation)), (one.id, other.id)
 
 
 def test_actions_and_handlers_must_match(qtbot: QtBot) -> None:

@@ -13,6 +13,7 @@ from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
+from desktop.actions import SPECS, WHILE_COMPOSING
 from desktop.directing.toys_page import ToysPage
 from inference.engine import EngineState
 from tests.gui.conftest import Desk
@@ -222,3 +223,22 @@ def test_a_real_drag_from_the_palette(desk: Desk) -> None:
     (toy,) = box.composition.toys
     assert toy.cutout == page.toys[3].name
     assert toy.at == pytest.approx((0.6, 0.5), abs=0.02)
+
+
+def test_nothing_else_is_drawn_or_offered_while_composing(desk: Desk) -> None:
+    desk.place(0.3, 0.3)
+    actions = desk.window.actions_by_id
+    assert actions["let_go_all"].isEnabled()
+    actions["path_tool"].trigger()
+    desk.wait(lambda: desk.window.paths.tool.on)
+    page, box = page_of(desk), desk.window.toys
+    click(desk, page.places[0], lambda: box.composing)
+    assert not desk.window.paths.tool.on
+    overlay = desk.window.viewport._overlay()
+    assert not [*overlay.handles, *overlay.lines, *overlay.dots]
+    offered = {spec.id for spec in SPECS if actions[spec.id].isEnabled()}
+    assert offered <= WHILE_COMPOSING
+    assert {"open", "compose_live", "compose_leave"} <= offered
+    click(desk, page.cancel, lambda: not box.composing)
+    assert actions["let_go_all"].isEnabled()
+    assert len(desk.window.viewport._overlay().handles) == 1
