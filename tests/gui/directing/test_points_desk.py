@@ -77,9 +77,12 @@ def test_everything_is_selected_grouped_and_dragged_as_one(desk: Desk) -> None:
     before = xys(desk, *ids)
     desk.drag((0.3, 0.4), (0.35, 0.5), (0.4, 0.6))
     np.testing.assert_allclose(xys(desk, *ids) - before, [[0.1, 0.2]] * 2, atol=0.006)
-    desk.wait(lambda: len(desk.stream.consumed[-1].ids) == 50)
-    told = desk.stream.consumed[-1].xy[-1]
-    np.testing.assert_allclose([told[12], told[37]], [(0.4, 0.6), (0.6, 0.6)], atol=0.006)
+
+    def arrived() -> bool:
+        told = desk.stream.consumed[-1]
+        return len(told.ids) == 50 and np.allclose(told.xy[-1, [12, 37]], [(0.4, 0.6), (0.6, 0.6)], atol=0.006)
+
+    desk.wait(arrived)
     desk.key("ctrl+shift+g")
     desk.wait(lambda: {point.group for point in points.points} == {0})
 
