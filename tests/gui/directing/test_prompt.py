@@ -7,6 +7,8 @@ from tests.gui.directing.conftest import LiveDesk
 
 pytestmark = pytest.mark.directing
 
+UNSEEN = 0.1  # of 255, the mean over a frame
+
 
 def test_a_new_prompt_is_taken_without_a_flash(live: LiveDesk) -> None:
     live.open("airplane")
@@ -29,4 +31,5 @@ def test_a_new_prompt_is_taken_without_a_flash(live: LiveDesk) -> None:
     assert any('"event":"prompt"' in line for line in session.read_text(encoding="utf-8").splitlines())
     frames = np.stack([frame.image[:, :, :3] for frame in live.shown]).astype(np.float32)
     change = np.abs(np.diff(frames, axis=0)).mean((1, 2, 3))
-    assert change[switch : switch + 24].max() <= 2 * np.median(change[4:switch])
+    # Where nothing moves, nothing changes but the sampler's noise: what no eye sees is no flash, whatever it is times.
+    assert change[switch : switch + 24].max() <= max(2 * np.median(change[4:switch]), UNSEEN)
