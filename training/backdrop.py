@@ -117,7 +117,7 @@ def backdrop_loss(
     net: BackdropNet,
     batch: Batch,
     settings: LossSettings,
-    perceptual: PerceptualDistance,
+    perceptual: PerceptualDistance | None,
     judge: PatchDiscriminator | None = None,
 ) -> Tensor:
     """Absolute differences of colours and gradients in the hole, by the hole's pixels, how the whole looks, and what
@@ -131,7 +131,7 @@ def backdrop_loss(
         inside = hole.narrow(axis, 0, hole.shape[axis] - 1)
         loss = loss + settings.gradient * (inside * (found - wanted).abs()).sum((1, 2, 3)) / area / 3
     total, whole = loss.mean(), torch.lerp(truth, behind, hole)
-    if settings.perceptual:
+    if perceptual is not None:
         total = total + settings.perceptual * perceptual(whole, truth)
     if judge is not None:
         pull = -_in_hole(judge(whole), hole)
@@ -229,7 +229,7 @@ def train(
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DESCRIPTION).write_text(json.dumps(asdict(recipe.model)), encoding="utf-8")
-    holes, perceptual = Holes(library, recipe.data), PerceptualDistance()
+    holes, perceptual = Holes(library, recipe.data), PerceptualDistance() if settings.perceptual else None
     stream: Iterator[Batch] | None = None
 
     def update(step: int) -> dict[str, float]:

@@ -162,7 +162,7 @@ def test_a_run_becomes_a_package(tmp_path, monkeypatch):
     taught, run = tmp_path / "teacher", tmp_path / "student"
     train_teacher(tmp_path, taught, steps=1)
     train_student(tmp_path, taught, run, steps=1)
-    given = ("autoencoder", "affinity", "depth")
+    given = ("autoencoder", "affinity", *export.EXTRAS)
     model = {key: value for key, value in tiny_config().described().items() if key not in given}
     (tmp_path / "recipe.toml").write_text(tomli_w.dumps({"model": model}), encoding="utf-8")
     arguments = {"recipe": "recipe.toml", "autoencoder": "tiny", "affinity": "tiny", "run": "student", "package": "new"}
