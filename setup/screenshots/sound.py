@@ -43,7 +43,7 @@ def scene(window: MainWindow, wait: Callable[[Callable[[], object]], None]) -> N
         window.editor.toggle_pin((x, y), None)
         number = window.points.points[-1].id
         sound.add(SoundMove((number,), axis, amount, Drive(follow)))
-    window.points.select(None)
+    window.points.select()
     window.viewport.pointer.dragged.emit()  # no hint any more
     window.direct.turn_to("Sound")
     sound.open_file(path)
