@@ -13,11 +13,9 @@ Resumes from the run's folder.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import math
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -38,12 +36,13 @@ from training.affinity import load_affinity
 from training.autoencoder import gradients
 from training.batches import in_order, to
 from training.clips import video_tensor
+from training.command import run_trainer
 from training.depth import Pictures, PictureSettings
 from training.discriminator import PatchDiscriminator, balance
 from training.distributed import Checkpoints, Group, load_part
 from training.loop import Batch, Descent, follow, run_steps
 from training.perceptual import PerceptualDistance
-from training.recipe import OptimiserSettings, load_recipe
+from training.recipe import OptimiserSettings
 from training.world import Clip, Library, load_library, make_clip
 from training.world.render import render
 from training.world.scene import PLACE
@@ -266,20 +265,7 @@ def load_backdrop(folder: Path) -> BackdropNet:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, required=True)
-    parser.add_argument("--start", type=Path, help="a package or an affinity run whose layers it begins with")
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    group = Group(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    try:
-        recipe = load_recipe(BackdropRecipe, arguments.recipe)
-        train(recipe, arguments.run, group, start=arguments.start, minutes=arguments.minutes)
-    except UserError as error:
-        sys.exit(str(error))
+    run_trainer(__doc__, BackdropRecipe, train, start="a package or an affinity run whose layers it begins with")
 
 
 if __name__ == "__main__":
