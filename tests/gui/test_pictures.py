@@ -215,6 +215,8 @@ def test_the_cheat_sheet_opens_and_closes(desk: Desk) -> None:
     desk.key("F1")
     desk.wait(lambda: any(sheet.isVisible() for sheet in desk.window.findChildren(CheatSheet)))
     (sheet,) = desk.window.findChildren(CheatSheet)
+    room = desk.window.size()
+    assert sheet.size().boundedTo(room) == sheet.size() != room, "it hides the window, and the stream stops"
     desk.wait_for_frames()
     desk.pointer.focus(sheet)
     desk.key("Escape")
