@@ -15,7 +15,10 @@ import numpy as np
 
 AGREEMENT = 30.0  # of 255: a difference of mean colour, over a cell of the motion, at which a share falls to 0.6
 FOLD = 0.3  # a place that shows less than this share of the photograph's area per area is about to show it backwards
+WHOLE = 0.97  # a share of so much counts as all: what it lacks could not be seen, and would be paid for everywhere
 GRID = 4  # frame pixels a cell, where no motion is given
+
+Box = tuple[slice, slice]  # rows and columns
 
 
 class Photograph:
@@ -71,25 +74,38 @@ def agreed(image: np.ndarray, photograph: Photograph, motion: np.ndarray | None)
     difference = cv2.blur(((means[0] - means[1]) ** 2).mean(2), (3, 3), borderType=cv2.BORDER_REPLICATE)
     held[..., 2:] *= np.exp(difference / (-2.0 * AGREEMENT**2))[..., None]
     held[..., 2] *= np.clip(_stretch(motion) / FOLD, 0.0, 1.0)
+    held[held[..., 3] >= WHOLE, 2:] = 0.0, 1.0
     return held
 
 
-def blend(frame: np.ndarray, picture: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    """Each layer of the photograph by its share, and the frame for the rest.
+def not_the_photograph(motion: np.ndarray, size: tuple[int, int]) -> Box | None:
+    """The rows and columns outside which `blend` would show the photograph as it is; None where it is that everywhere.
 
-    frame, picture: uint8 [H, W, 4] of one size; motion: float32 [h, w, 4], shares of 1 at most in all. Weights are 8
-    bits: half the time of float weights, within two levels of them.
+    motion: as `agreed`; size: of the picture to blend.
     """
-    size = frame.shape[1], frame.shape[0]
+    return _box(motion[..., 3] < 1.0, size)
+
+
+def blend(frame: np.ndarray, picture: np.ndarray, motion: np.ndarray, box: Box | None = None) -> np.ndarray:
+    """Each layer of the photograph by its share, and the frame for the rest: uint8 of the frame's shape.
+
+    picture: uint8 [H, W, 4]; frame: of its size or, with a box, of the box's, and so is what comes back; motion:
+    float32 [h, w, 4], shares of 1 at most in all. Weights are 8 bits: half the time of float weights, within two levels
+    of them.
+    """
+    size = picture.shape[1], picture.shape[0]
+    part = box or (slice(0, size[1]), slice(0, size[0]))
     shares = (motion[..., 2:] * 255.0 + 0.5).astype(np.uint8)
-    still = _weight(shares[..., 1], size)
+    still = _weight(shares[..., 1], size, part)
     rest = cv2.bitwise_not(still)
-    box = _box(motion, size)
-    mixed = cv2.multiply(picture, still, scale=1 / 255)
-    if box is not None:
-        moving = cv2.min(_weight(shares[..., 0], size)[box], rest[box])
-        rest[box] = cv2.subtract(rest[box], moving)
-        mixed[box] = cv2.add(mixed[box], cv2.multiply(_moved(picture, motion, box), moving, scale=1 / 255))
+    mixed = cv2.multiply(picture[part], still, scale=1 / 255)
+    around = _box(motion[..., 2] > 0.5 / 255, size)
+    if around is not None:
+        there = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(part, around, strict=True))
+        inside = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(there, part, strict=True))
+        moving = cv2.min(_weight(shares[..., 0], size, there), rest[inside])
+        rest[inside] = cv2.subtract(rest[inside], moving)
+        mixed[inside] = cv2.add(mixed[inside], cv2.multiply(_moved(picture, motion, there), moving, scale=1 / 255))
     return cv2.add(mixed, cv2.multiply(frame, rest, scale=1 / 255))
 
 
@@ -106,13 +122,13 @@ def _stretch(motion: np.ndarray) -> np.ndarray:
     return cv2.erode((1.0 - xx) * (1.0 - yy) - xy * yx, np.ones((3, 3), np.uint8))
 
 
-def _weight(share: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """uint8 [h, w] -> [height, width, 4], the same in every channel."""
-    plane = cv2.resize(np.ascontiguousarray(share), size, interpolation=cv2.INTER_LINEAR)
+def _weight(share: np.ndarray, size: tuple[int, int], box: Box) -> np.ndarray:
+    """uint8 [h, w] -> the box's part of [height, width, 4], the same in every channel."""
+    plane = cv2.resize(np.ascontiguousarray(share), size, interpolation=cv2.INTER_LINEAR)[box]
     return cv2.merge([plane] * 4)
 
 
-def _moved(picture: np.ndarray, motion: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
+def _moved(picture: np.ndarray, motion: np.ndarray, box: Box) -> np.ndarray:
     """The moving layer inside the box."""
     height, width = picture.shape[:2]
     rows, columns = box
@@ -122,14 +138,13 @@ def _moved(picture: np.ndarray, motion: np.ndarray, box: tuple[slice, slice]) ->
     return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _box(motion: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice] | None:
-    """The rows and columns that the moving layer can touch; None where it is nowhere."""
-    there = motion[..., 2] > 0.5 / 255
+def _box(there: np.ndarray, size: tuple[int, int]) -> Box | None:
+    """The rows and columns that cells bool [h, w] reach in a picture of this size; None where there is none."""
     if not there.any():
         return None
     rows, columns = (np.flatnonzero(there.any(axis)) for axis in (1, 0))
     found = []
-    for cells, count, pixels in ((rows, motion.shape[0], size[1]), (columns, motion.shape[1], size[0])):
+    for cells, count, pixels in ((rows, there.shape[0], size[1]), (columns, there.shape[1], size[0])):
         cell = pixels / count
         found.append(slice(max(0, int((cells[0] - 1) * cell)), min(pixels, int((cells[-1] + 2) * cell) + 1)))
     return found[0], found[1]

@@ -15,7 +15,7 @@ import cv2
 import moderngl
 import numpy as np
 
-from render.detail import Photograph, blend
+from render.detail import Box, Photograph, blend, not_the_photograph
 from render.frame_textures import FrameTextures
 from render.shaders import load_program
 from render.surface import Surface
@@ -24,6 +24,7 @@ from render.viewport_map import PictureRect
 SHARPEN_AMOUNT = 1.5
 SOFTWARE_SCALE = 3  # times the frame's width: detail beyond that takes too much of the model's cores
 
+_REACH = 3  # source pixels around a place that its enlargement looks at
 _THREE_BY_THREE = np.ones((3, 3), np.uint8)
 
 Detail = tuple[Photograph, np.ndarray]  # with the newest frame's motion, as agreed
@@ -202,8 +203,26 @@ def enlarge(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(cv2.max(low, cv2.min(high, sharpened)), size, interpolation=cv2.INTER_LINEAR)
 
 
+def enlarged_part(image: np.ndarray, scale: int, box: Box) -> np.ndarray:
+    """The box's part of the image `scale` times as large, as `enlarge` makes it of the whole."""
+    around, inside = [], []
+    for part, length in zip(box, image.shape, strict=False):
+        start, stop = max(0, part.start // scale - _REACH), min(length, -(-part.stop // scale) + _REACH)
+        around.append(slice(start, stop))
+        inside.append(slice(part.start - start * scale, part.stop - start * scale))
+    source = np.ascontiguousarray(image[around[0], around[1]])
+    return enlarge(source, (scale * source.shape[1], scale * source.shape[0]))[inside[0], inside[1]]
+
+
 def detailed(image: np.ndarray, photograph: Photograph, motion: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """`enlarge` with the photograph's own pixels: uint8 [H, W, 4] -> uint8 [height, width, 4]; `motion` as agreed."""
     working = photograph.working_size(size, SOFTWARE_SCALE * image.shape[1])
-    pixels = blend(enlarge(image, working), photograph.at(working), motion)
+    pixels = photograph.at(working)
+    box = not_the_photograph(motion, working)
+    if box is not None:  # elsewhere no enlargement is needed
+        scale = working[0] // image.shape[1]
+        whole_steps = working == (scale * image.shape[1], scale * image.shape[0])
+        frame = enlarged_part(image, scale, box) if whole_steps else enlarge(image, working)[box]
+        picture, pixels = pixels, pixels.copy()
+        pixels[box] = blend(frame, picture, motion, box)
     return pixels if working == size else cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)

@@ -5,9 +5,11 @@ import moderngl
 import numpy as np
 import pytest
 
+from render import upscale
 from render.detail import Photograph, agreed
 from render.renderer import Renderer
 from render.surface import Surface
+from render.upscale import detailed, enlarged_part
 
 FRAME, LARGE = (96, 54), (256, 144)
 BOTH_FORMS = pytest.mark.parametrize("form", ["shader", "software"])
@@ -133,6 +135,21 @@ def test_both_forms_agree(ctx, size):
     shader, software = (drawn(ctx, f, as_frame(picture), picture, motion, size) for f in ("shader", "software"))
     assert np.abs(shader - software).max() <= 8
     assert np.abs(shader - software).mean() < 0.7
+
+
+@pytest.mark.parametrize("size", [(288, 162), (200, 113)])
+def test_only_what_is_not_the_photograph_is_enlarged_and_nothing_is_seen_of_it(monkeypatch, size):
+    motion, picture = layers(still=1.0), Photograph(cv2.resize(texture(), (288, 162), interpolation=cv2.INTER_CUBIC))
+    motion[4:7, 5:9] = 0.05, -0.03, 0.8, 0.1
+    frame = as_frame(texture(1))
+    shown = detailed(frame, picture, motion, size)
+    parts = []
+    monkeypatch.setattr(upscale, "enlarged_part", lambda *part: parts.append(part) or enlarged_part(*part))
+    monkeypatch.setattr(upscale, "not_the_photograph", lambda motion, size: np.s_[0 : size[1], 0 : size[0]])
+    assert np.array_equal(shown, detailed(frame, picture, motion, size))
+    monkeypatch.undo()
+    assert np.array_equal(detailed(frame, picture, layers(still=1.0), size), picture.at(size))
+    assert bool(parts) == (size == (288, 162)), "three times the frame, and not"
 
 
 @BOTH_FORMS
