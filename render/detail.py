@@ -101,7 +101,7 @@ def blend(frame: np.ndarray, picture: np.ndarray, motion: np.ndarray, box: Box |
     mixed = cv2.multiply(picture[part], still, scale=1 / 255)
     around = _box(motion[..., 2] > 0.5 / 255, size)
     if around is not None:
-        there = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(part, around, strict=True))
+        there = _common(part[0], around[0]), _common(part[1], around[1])
         inside = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(there, part, strict=True))
         moving = cv2.min(_weight(shares[..., 0], size, there), rest[inside])
         rest[inside] = cv2.subtract(rest[inside], moving)
@@ -136,6 +136,10 @@ def _moved(picture: np.ndarray, motion: np.ndarray, box: Box) -> np.ndarray:
     x = across * -height + np.arange(columns.start, columns.stop, dtype=np.float32)
     y = down * -height + np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
     return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _common(a: slice, b: slice) -> slice:
+    return slice(max(a.start, b.start), min(a.stop, b.stop))
 
 
 def _box(there: np.ndarray, size: tuple[int, int]) -> Box | None:
