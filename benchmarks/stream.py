@@ -193,6 +193,8 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
         live(time.monotonic() + DEADLINE_S, lambda: window.player.state is EngineState.RUNNING)
         if window.player.state is not EngineState.RUNNING:
             raise SystemExit(f"the stream did not start within {DEADLINE_S:.0f} s: state {window.player.state.value}")
+        engine = window.player.engine
+        live(time.monotonic() + DEADLINE_S, lambda: engine.stats().backend != "choosing")
         live(time.monotonic() + SETTLE_S)
 
         def on_dragged() -> None:
@@ -230,7 +232,7 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
         "peak_dtype": str(dtype).removeprefix("torch."),
         "rss_mb": round(memory_mb, 1),
         "rss_mb_after_2_min": round(early_mb[0], 1) if early_mb else None,
-        "backend": "torch",
+        "backend": stats.backend,
         "threads": threads,
         "transformer_threads": transformer_threads,
         "slowed": stats.slowed,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["doctor"]:
         return _doctor(words[1:])
     options = _parser().parse_args(words)
+    os.environ.setdefault("MOTIONSTREAM_BACKEND", options.backend)
     _import_model_code()
     from desktop import app, resources
 
@@ -64,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("picture", nargs="?", type=Path, help="a picture to open (default: the start screen)")
     parser.add_argument("--package", type=Path, help="model package folder (default: the one that ships with it)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise (default: 0)")
+    parser.add_argument(
+        "--backend", choices=("fastest", "torch"), default="fastest", help="what computes the model (default: measured)"
+    )
     parser.add_argument("--smoke", action="store_true", help="open the window, paint a picture, close it")
     return parser
 

@@ -107,7 +107,7 @@ def package_stream(package: Path, threads: int | None = None) -> Callable[[], St
 
     def make() -> StreamLike:
         try:
-            return open_package(package, threads)[0]
+            return open_package(package, threads, fastest=True)[0]
         except ImportError as error:  # of torch: a window without a model must still open
             raise UserError(
                 f"This copy of MotionStream cannot run a model: {error}.",

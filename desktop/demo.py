@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import moderngl
@@ -231,7 +232,10 @@ def reason() -> str:
     return "No display: neither DISPLAY nor WAYLAND_DISPLAY is set. The recorded demo plays off-screen instead."
 
 
-def main(arguments: Sequence[str] | None = None, *, open_package: OpenPackage = open_package) -> int:
+open_live = partial(open_package, fastest=True)
+
+
+def main(arguments: Sequence[str] | None = None, *, open_package: OpenPackage = open_live) -> int:
     """The command. 0, or 2 after a sentence on stderr."""
     options = _parser().parse_args(arguments)
     try:

@@ -111,6 +111,8 @@ def speed_findings(package: Path, speed: Speed) -> Iterator[Finding]:
         else "The fastest number format here."
     )
     value = f"{speed.device}, {speed.number_format}, {speed.threads} threads, torch {speed.torch}"
+    if speed.backend != "torch":
+        value += f" and {speed.backend}"
     yield Finding("Computes on", value, advice)
     value = f"{speed.fps:.1f} frames/s ({speed.frames} in {speed.seconds:.1f} s; made for {speed.target_fps:g})"
     if speed.fps >= speed.target_fps:

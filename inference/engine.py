@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,8 @@ class Engine:
     def stats(self) -> EngineStats:
         stream = self._stream
         fps, context = (stream.fps, stream.context_frames) if stream else (0.0, {})
-        return self._meters.stats(self._pacer, fps, self.ring.dropped, context)
+        found = self._meters.stats(self._pacer, fps, self.ring.dropped, context)
+        return found if stream is None else replace(found, backend=stream.computed_by)
 
     # engine thread
 

@@ -86,6 +86,7 @@ class MotionTransformer(nn.Module):
         text: KeyValues,
         context: CacheContext | None = None,
         latent_mask: Tensor | None = None,
+        turns: Tensor | None = None,
     ) -> tuple[Tensor, KeyValues]:
         """One evaluation.
 
@@ -94,7 +95,8 @@ class MotionTransformer(nn.Module):
         `encode_text`, of batch B or 1.
         context: what a cache holds; x is then the next chunk, at most as long as the layout's. None: x is a
         whole clip, attending to itself in both directions, at slots 0 .. F-1, the way a teacher runs; then
-        latent_mask, bool [F, F] (query, key), may say which latents see which.
+        latent_mask, bool [F, F] (query, key), may say which latents see which. turns: what `grid_turns` answers, where
+        it is known already.
 
         Returns the velocity [B, F, out_channels, H, W] and this pass's keys (turned to their slots) and
         values, which a cache commits when x was clean and t was 0.
@@ -103,8 +105,9 @@ class MotionTransformer(nn.Module):
             x = torch.cat((x, control), dim=2)
         batch, frames, _, height, width = x.shape
         rows, columns = height // self.config.patch[1], width // self.config.patch[2]
-        first_slot = 0 if context is None else context.first_slot
-        turns = grid_turns(self.config.head_dim, first_slot, frames, rows, columns, x.device)
+        if turns is None:
+            first_slot = 0 if context is None else context.first_slot
+            turns = grid_turns(self.config.head_dim, first_slot, frames, rows, columns, x.device)
         attention = _Attention(context, _token_mask(latent_mask, rows * columns), turns)
 
         x = self._patchify(x)  # [B, F, h * w, D]

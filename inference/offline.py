@@ -36,10 +36,11 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def open_package(path: Path, threads: int | None = None) -> tuple[StreamLike, Buckets]:
+def open_package(path: Path, threads: int | None = None, *, fastest: bool = False) -> tuple[StreamLike, Buckets]:
     """The stream of a model package and the picture sizes (width, height) it takes.
 
     threads: of torch, from now on in this process; None is one a core, whatever OMP_NUM_THREADS says to the trainers.
+    fastest: as `Stream` says; for what is live, not for files that are to come out the same again.
     """
     # Here, since torch takes seconds that a wrong argument need not cost.
     import torch
@@ -49,7 +50,7 @@ def open_package(path: Path, threads: int | None = None) -> tuple[StreamLike, Bu
 
     torch.set_num_threads(threads or available_cores())
     package = ModelPackage.load(path)
-    return Stream(package), package.config.buckets
+    return Stream(package, fastest=fastest), package.config.buckets
 
 
 def render(

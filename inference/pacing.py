@@ -98,6 +98,7 @@ class EngineStats:
     chunk_ms: median by stage, "total"
     included. latency_ms: from a pointer event to the due time of the first frame that contains it; NaN before
     the first event. context: the first and last frame of what the last chunk was made of ("sink", "window", "current").
+    backend: who computes the networks.
     """
 
     made_frames: int = 0
@@ -113,6 +114,7 @@ class EngineStats:
     latency_p95_ms: float = float("nan")
     latency_n: int = 0
     context: dict[str, tuple[int, int]] = field(default_factory=dict)
+    backend: str = "torch"
 
 
 class Meters:

@@ -1,7 +1,8 @@
 """A living picture, one chunk at a time: rollout, carry and decoder, synchronous and deterministic.
 
 Owns the picture, where each track lies in it, and the decoder's state. No threads, no clock, no Qt. The same package,
-number format, thread count, seed, picture, prompt and consumed tracks give the same frames. One thread at a time, but
+number format, thread count, seed, picture, prompt and consumed tracks give the same frames, unless the fastest backend
+is asked for. One thread at a time, but
 for `decode`.
 """
 
@@ -16,12 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inference.autoencoder import CELL, FRAMES, DecoderState
+from inference.autoencoder import CELL, FRAMES
 from inference.backdrop import behind_moving
+from inference.backend import Backend
 from inference.cache import KeyValues
 from inference.carry import trace_back
 from inference.depth import inverse_depth
 from inference.errors import UserError
+from inference.frame_decoder import FrameDecoder
 from inference.generator import Direction, direct, direct_picture
 from inference.layer import belonging, has_moved, moving_layer
 from inference.motion.ground import FARTHEST, ground_inverse_depth
@@ -52,7 +55,8 @@ class Stream:
     picture. At most `max_tracks` tracks are followed.
     """
 
-    def __init__(self, package: ModelPackage) -> None:
+    def __init__(self, package: ModelPackage, *, fastest: bool = False) -> None:
+        """fastest: OpenVINO may compute where it is faster; its answers differ from torch's in the last digits."""
         self.package = package
         self.fps = package.config.fps
         self.frames_per_chunk = package.config.cache.chunk * FRAMES
@@ -62,6 +66,8 @@ class Stream:
         self.context_frames: dict[str, tuple[int, int]] = {}
         self._made = 0  # latents after the picture's
         self.motion = np.zeros((self.frames_per_chunk, 1, 1, 4), np.float32)
+        self._frames = FrameDecoder(package.autoencoder.decoder, package.blend)
+        self.backend = Backend.of(package, self._frames) if fastest else None
         self._rollout: Rollout | None = None
         self._pixels: np.ndarray | None = None  # of the picture
         self._depth: np.ndarray | None = None  # of the picture, once it was asked for or given
@@ -81,6 +87,8 @@ class Stream:
                 next="Crop the picture to one of them.",
             )
         self.size = (width, height)
+        if self.backend is not None:
+            self.backend.want(self.size)
         if self._pixels is None or not np.array_equal(picture, self._pixels):  # a restart keeps what was painted
             self._pixels, self._depth = picture.copy(), None
         self._picture = self._tensor(picture)
@@ -102,8 +110,8 @@ class Stream:
         # Four times, as the encoder took it; it lets itself through like any frame.
         itself = [x.expand(FRAMES, -1, -1, -1) for x in (self._picture, torch.ones_like(self._picture[:, :1]))]
         through = (itself[0], itself[1]) if self.package.config.control.carry else None
-        frames, self._decoded = self._decode(latent, through, None)
-        return frames[-1]
+        frames, self._decoded = self._frames(latent, through, None)
+        return frames[-1].cpu().numpy()
 
     def depth(self) -> np.ndarray:
         """How near everything in the picture is: relative inverse depth (`inference.depth`), float32 [h, w], read-only.
@@ -131,6 +139,11 @@ class Stream:
             depth = np.clip(depth, FARTHEST, 1.0).astype(np.float32)
             depth.setflags(write=False)
         self._depth = depth
+
+    @property
+    def computed_by(self) -> str:
+        """ "torch", "openvino", or "choosing" while the faster is being found."""
+        return "torch" if self.backend is None else self.backend.name
 
     def origin(self, point: int) -> tuple[float, float] | None:
         """Where a point lies in the picture; None for one that is not there."""
@@ -207,8 +220,8 @@ class Stream:
         next chunk's: they share nothing but the weights.
         """
         with timed(chunk.timings_ms, "decode"):
-            frames, self._decoded = self._decode(chunk.latents, chunk.through, self._decoded)
-        return frames
+            frames, self._decoded = self._frames(chunk.latents, chunk.through, self._decoded)
+            return frames.contiguous().cpu().numpy()
 
     def _opened(self) -> Rollout:
         if self._rollout is None:
@@ -303,19 +316,6 @@ class Stream:
         chosen = new[np.linspace(0, new.size - 1, min(room, new.size)).astype(np.int64)]
         keep = np.sort(np.concatenate([np.flatnonzero(known), chosen]))
         return Tracks(tracks.xy[:, keep], tracks.visible[:, keep], tracks.ids[keep])
-
-    def _decode(
-        self, latents: Tensor, through: tuple[Tensor, Tensor] | None, state: DecoderState | None
-    ) -> tuple[np.ndarray, DecoderState]:
-        """Frames uint8 [T, H, W, 4]. through: the carried frames [T, 3, H, W] and how far the picture shows them."""
-        video, after = self.package.autoencoder.decoder(latents, state)
-        rgb = video[0].flatten(0, 1)  # [T, 3, H, W]
-        if through is not None and self.package.blend is not None:
-            rgb = self.package.blend(rgb, *(x.to(rgb.dtype) for x in through))
-        rgb = rgb.float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
-        rgba = torch.full((len(rgb), 4, *rgb.shape[2:]), 255, dtype=torch.uint8, device=rgb.device)
-        rgba[:, :3] = rgb
-        return rgba.permute(0, 2, 3, 1).contiguous().cpu().numpy(), after
 
 
 @contextmanager

@@ -23,6 +23,10 @@ class StreamLike(Protocol):
     motion: np.ndarray
     max_tracks: int
 
+    @property
+    def computed_by(self) -> str:
+        """ "torch", "openvino", or "choosing"."""
+
     def open(self, picture: np.ndarray, prompt: str = "", seed: int = 0) -> np.ndarray:
         """Raises UserError only before anything changed, so that what ran before runs on."""
 

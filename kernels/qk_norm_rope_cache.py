@@ -59,8 +59,12 @@ def qk_norm_rope_in_torch(
 def turn(x: Tensor, turns: Tensor) -> Tensor:
     """Turn neighbouring pairs of the last dimension by complex factors, in float32; keeps the dtype of x.
 
-    x: [..., d]; turns: complex64, broadcastable to [..., d / 2].
+    x: [..., d]; turns: complex64, broadcastable to [..., d / 2]; or their real and imaginary parts, float32 [..., d /
+    2, 2], for compilers that know no complex numbers.
     """
+    if not turns.is_complex():
+        (even, odd), (cos, sin) = x.float().unflatten(-1, (-1, 2)).unbind(-1), turns.unbind(-1)
+        return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2).to(x.dtype)
     # One complex product is seven times faster on a CPU than the same written out in cosines and sines.
     pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
     return torch.view_as_real(pairs * turns).flatten(-2).to(x.dtype)

@@ -12,6 +12,9 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# The faster backend is tested by itself: finding out takes seconds a process, and would be the user's own finding.
+os.environ.setdefault("MOTIONSTREAM_BACKEND", "torch")
+
 import torch
 
 # Without a GPU, Triton's interpreter runs the kernels on CPU tensors. Read where a kernel is defined, so before that.

@@ -57,6 +57,7 @@ class FakeStream:
         self.max_tracks = 400
         self.timings_ms: dict[str, float] = {}
         self.context_frames: dict[str, tuple[int, int]] = {}
+        self.computed_by = "torch"
         self.motion = np.zeros((frames_per_chunk, 1, 1, 4), np.float32)
         self.cost_s = cost_s
         self.prompt = ""

@@ -24,7 +24,7 @@ NAMES = ["Processor", "Memory", "OpenGL", "Display", "Audio", "Package", "Comput
 
 
 def speed(fps: float) -> Speed:
-    return Speed(fps, 24.0, "cpu", "float32", "2.13.0", 2, round(2 * fps), 2.0, {})
+    return Speed(fps, 24.0, "cpu", "float32", "2.13.0", "openvino", 2, round(2 * fps), 2.0, {})
 
 
 @pytest.mark.parametrize(

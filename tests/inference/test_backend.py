@@ -1,0 +1,140 @@
+"""The faster backend: the same frames, its finding remembered, and torch wherever it cannot."""
+
+import logging
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from inference import backend as backends
+from inference.backend import Backend
+from inference.package import ModelPackage
+from inference.stream import Stream
+from inference.tracks import Tracks
+from tests.tiny import write_package
+
+PICTURE = np.random.default_rng(0).integers(0, 255, (32, 64, 3), np.uint8)
+TALL = np.random.default_rng(1).integers(0, 255, (48, 48, 3), np.uint8)
+NETWORKS = ("encoder", "transformer", "decoder")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_package(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture
+def races(monkeypatch, tmp_path):
+    """Which networks were timed. Whatever the clock said, OpenVINO won; graphs are kept in the test's own folder."""
+    monkeypatch.setattr(backends.platformdirs, "user_cache_path", lambda _: tmp_path)
+    monkeypatch.delenv(backends.CHOICE)
+    race, timed = Backend._race, []
+
+    def won(self, network, size):
+        assert min(race(self, network, size).values()) > 0.0
+        timed.append(network.name)
+        return {"torch": 2.0, "openvino": 1.0}
+
+    monkeypatch.setattr(Backend, "_race", won)
+    return timed
+
+
+def opened(folder, picture=PICTURE, *, fastest=True):
+    stream = Stream(ModelPackage.load(folder), fastest=fastest)
+    if stream.backend is not None:
+        stream.backend.prepare(picture.shape[1::-1])
+    stream.open(picture)
+    return stream
+
+
+def frames(stream, chunks=8):
+    """A point dragged to and fro; uint8 [4 * chunks, H, W, 4]."""
+    made = []
+    for chunk in range(chunks):
+        x = 0.5 + 0.2 * np.sin(np.arange(4 * chunk, 4 * chunk + 4, dtype=np.float32))
+        xy = np.stack([x, np.full_like(x, 0.5)], -1)[:, None]
+        made.append(stream.advance(Tracks(xy, np.ones((4, 1), bool), np.array([7]))))
+    return np.concatenate(made)
+
+
+def test_both_make_the_same_frames(folder, races):
+    """Past the window, so that keys and values went through the cache often."""
+    stream = opened(folder)
+    by_openvino = frames(stream).astype(int)
+    by_torch = frames(opened(folder, fastest=False)).astype(int)
+    assert stream.backend.chosen == dict.fromkeys(NETWORKS, "openvino")
+    assert stream.computed_by == "openvino"
+    assert np.abs(by_torch - by_openvino).max() <= 1
+    assert np.abs(by_torch[-1] - by_torch[0]).max() > 8, "nothing moved, so nothing was compared"
+
+
+def test_the_graphs_really_answer(folder, races, monkeypatch):
+    from inference.openvino_graph import Graph
+
+    stream, asked = opened(folder), []
+    call = Graph.__call__
+    monkeypatch.setattr(Graph, "__call__", lambda self, *x: asked.append(self) or call(self, *x))
+    stream.advance(Tracks.empty(4))
+    assert len(set(asked)) == len(NETWORKS)
+
+
+def test_what_was_found_is_remembered_for_a_size(folder, races, caplog):
+    caplog.set_level(logging.INFO)
+    first = opened(folder)
+    assert races == list(NETWORKS)
+    again = Stream(ModelPackage.load(folder), fastest=True)
+    again.open(PICTURE)  # known: at once, without a thread
+    assert again.computed_by == "openvino"
+    assert races == list(NETWORKS)
+    first.open(TALL)
+    assert first.computed_by == "choosing"
+    first.backend._preparing.join()
+    assert races == 2 * list(NETWORKS)
+    assert np.array_equal(frames(first, 2), frames(opened(folder, TALL), 2))
+
+
+def test_a_size_that_no_graph_is_for_is_torchs(folder, races):
+    stream = opened(folder)
+    stream.backend.want = lambda size: None
+    stream.open(TALL)
+    assert np.array_equal(frames(stream, 2), frames(opened(folder, TALL, fastest=False), 2))
+
+
+@pytest.mark.parametrize("fault", ["slower", "wrong", "broken"])
+def test_torch_computes_what_openvino_does_not_do_better(folder, races, monkeypatch, caplog, fault):
+    from inference.openvino_graph import Graph
+
+    if fault == "slower":
+        monkeypatch.setattr(Backend, "_race", lambda *_: {"torch": 1.0, "openvino": 2.0})
+    elif fault == "wrong":
+        call = Graph.__call__
+        monkeypatch.setattr(Graph, "__call__", lambda self, *x: [2 * y + 9 for y in call(self, *x)])
+    else:
+        monkeypatch.setattr(Graph, "__init__", lambda *_: (_ for _ in ()).throw(RuntimeError("no such instruction")))
+    stream = opened(folder)
+    assert stream.computed_by == "torch"
+    assert stream.backend.chosen == dict.fromkeys(NETWORKS, "torch")
+    assert ("torch computes the decoder" in caplog.text) == (fault != "slower")
+    assert np.array_equal(frames(stream, 2), frames(opened(folder, fastest=False), 2))
+
+
+def test_it_can_be_forced_off(folder, races, monkeypatch):
+    monkeypatch.setenv(backends.CHOICE, "torch")
+    assert Stream(ModelPackage.load(folder), fastest=True).backend is None
+
+
+def test_with_gradients_on_the_modules_are_torchs(folder, races):
+    package = ModelPackage.load(folder)
+    stream = Stream(package, fastest=True)
+    stream.backend.prepare((64, 32))
+    frame = torch.zeros(1, 1, 12, 32, 64, requires_grad=True)
+    package.autoencoder.encoder(frame).sum().backward()
+    assert frame.grad is not None
+
+
+def test_openvino_reports_nothing():
+    """Its package for reports may be installed; it is not loaded."""
+    code = "import sys, inference.openvino_graph; sys.exit(sys.modules['openvino_telemetry'] is not None)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
