@@ -26,7 +26,7 @@ import torch
 from benchmarks.peak import matmul_peak_flops
 from inference import cost
 from inference.config import CacheConfig, ModelConfig, TransformerConfig, load_config
-from inference.offline import available_cores
+from inference.pipeline import available_cores
 from inference.precision import fastest_dtype
 
 GIB = 2**30

@@ -45,9 +45,8 @@ from inference.autoencoder import CELL, FRAMES
 from inference.config import ModelConfig, load_config
 from inference.engine import EngineState
 from inference.motion_transformer import transformer_flops
-from inference.offline import available_cores
 from inference.picture import best_bucket, load_picture
-from inference.pipeline import share_cores
+from inference.pipeline import available_cores, share_cores
 from inference.precision import fastest_dtype
 
 SETTLE_S = 4.0  # the pacer's estimates need about ten chunks

@@ -18,7 +18,7 @@ import psutil
 
 from inference.checkup import Speed, measure_speed
 from inference.errors import UserError
-from inference.offline import available_cores
+from inference.pipeline import available_cores
 from render.context import GLUnavailable, offscreen_context
 
 _SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "gdi generic")

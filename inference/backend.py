@@ -28,6 +28,7 @@ from inference.autoencoder import CELL, FRAMES, DecoderState
 from inference.cache import CacheContext, KeyValues
 from inference.frame_decoder import FrameDecoder
 from inference.package import ModelPackage
+from inference.pipeline import available_cores
 from inference.rotary import grid_turns
 
 if TYPE_CHECKING:
@@ -181,7 +182,8 @@ class Backend:
             try:
                 times = found.get(network.name) or self._race(network, size)
                 if times["openvino"] < times["torch"]:
-                    graph = self._graph(network, size)
+                    # All cores: one that the other half of a chunk leaves idle is taken, and given back.
+                    graph = self._graph(network, size, available_cores())
             except Exception as error:  # whatever a compiler meets, torch computes
                 log.warning("torch computes the %s: %s", network.name, str(error).splitlines()[0])
                 times = {"torch": 0.0, "openvino": 0.0}
@@ -195,15 +197,17 @@ class Backend:
     def _found(self, size: Size) -> Path:
         return self._folder / f"{size[0]}x{size[1]}-{torch.get_num_threads()}.json"
 
-    def _graph(self, network: _Network, size: Size) -> Graph:
+    def _graph(self, network: _Network, size: Size, threads: int) -> Graph:
         from inference.openvino_graph import Graph
 
         kept = self._folder / f"{network.name}-{size[0]}x{size[1]}.xml"
-        return Graph(network.plain, network.example, kept, self._package.dtype)
+        return Graph(network.plain, network.example, kept, self._package.dtype, threads)
 
     def _race(self, network: _Network, size: Size) -> dict[str, float]:
-        """The best time of each in ms, taken in turns. Raises RuntimeError where their answers differ."""
-        graph = self._graph(network, size)
+        """The best time of each in ms, taken in turns, on torch's threads. Raises RuntimeError where their answers
+        differ.
+        """
+        graph = self._graph(network, size, torch.get_num_threads())
         _compare(graph(*network.example), network.plain(*network.example))
         times: dict[str, list[float]] = {"torch": [], "openvino": []}
         for _ in range(REPEATS):

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from inference.affine_field import affine_field
 from inference.affinity import STRIDE
 from inference.autoencoder import CELL
-from inference.fill import FAINT, fill
+from inference.fill import FAINT, fill_coarsely
 from inference.layer import grid_centres, moving_layer
 
 # In picture heights:
@@ -90,15 +90,15 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
 
     moving = support * agreement.square().square()
     still = (1.0 - support) * stayed.square().square()
-    layers = torch.cat([here, moving, still], dim=1)  # [M, 4, h', w']
-    shares = _resized(layers[:, 2:], (height, width))
+    layers = torch.cat([here, moving, still, support], dim=1)  # [M, 5, h', w']
+    shift, shares, supported = _resized(layers, (height, width)).split((2, 2, 1), dim=1)
     pixels = grid_centres(height, width, picture.device) * aspect
-    grid = _grid(pixels - _resized(here, (height, width)).flatten(2).transpose(1, 2), aspect, height, width)
+    grid = _grid(pixels - shift.flatten(2).transpose(1, 2), aspect, height, width)
     unmoved = picture[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)  # [M, 3, H, W]
     warped = F.grid_sample(unmoved, grid, align_corners=False, padding_mode="border")
     shown = shares.sum(1, keepdim=True)
     # What is left of a place that nothing covers any more is what was behind.
-    bared = (_resized(1.0 - support, (height, width)) - shares[:, 1:]).clamp_min(0.0)
+    bared = (1.0 - supported - shares[:, 1:]).clamp_min(0.0)
     imagined = behind[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)  # [M, 4, H, W]
     bared = bared * imagined[:, 3:]
     weight = shown + bared
@@ -106,9 +106,9 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
 
     confidence = support * agreement + (1.0 - support) * stayed
     return Carried(
-        frames=fill(mixed, weight.clamp_max(1.0)).unflatten(0, (batch, frames)),
+        frames=fill_coarsely(mixed, weight.clamp_max(1.0), FINE).unflatten(0, (batch, frames)),
         shown=shown.clamp_max(1.0).unflatten(0, (batch, frames)),
-        layers=layers.unflatten(0, (batch, frames)),
+        layers=layers[:, :4].unflatten(0, (batch, frames)),
         displacement=_on_cells(here * (moving > still), batch),
         confidence=_on_cells(confidence, batch),
         support=_on_cells(support, batch),

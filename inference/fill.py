@@ -5,10 +5,19 @@ Owns that one filter. Learns nothing and moves nothing. Runs on the caller's thr
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 FAINT = 1e-6  # below this a weight counts for nothing
+
+
+def fill_coarsely(frames: Tensor, weight: Tensor, cell: int) -> Tensor:
+    """`fill`, with colours looked for on cells of `cell` x `cell` pixels: as soft, in half the time."""
+    total, mass = F.avg_pool2d(torch.cat([frames * weight, weight], dim=1), cell).split((3, 1), dim=1)
+    around = fill(total / mass.clamp_min(FAINT), mass)
+    around = F.interpolate(around, size=frames.shape[-2:], mode="bilinear", align_corners=False)
+    return torch.lerp(around, frames, _share(weight))
 
 
 def fill(frames: Tensor, weight: Tensor) -> Tensor:
@@ -24,6 +33,10 @@ def fill(frames: Tensor, weight: Tensor) -> Tensor:
     filled = coarse / mass.clamp_min(FAINT)
     for weighted, mass in reversed(levels):
         around = F.interpolate(filled, size=mass.shape[-2:], mode="bilinear", align_corners=False)
-        share = mass / (mass + 0.1 * (1.0 - mass))
-        filled = around + share * (weighted / mass.clamp_min(FAINT) - around)
+        filled = around + _share(mass) * (weighted / mass.clamp_min(FAINT) - around)
     return filled
+
+
+def _share(weight: Tensor) -> Tensor:
+    """How much of a pixel stays: nearly all until its weight is faint."""
+    return weight / (weight + 0.1 * (1.0 - weight))

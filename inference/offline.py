@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from PIL import Image
 
 from inference.errors import UserError
 from inference.picture import best_bucket, load_picture
+from inference.pipeline import available_cores
 from inference.session import session_to_tracks
 from inference.tracks import TrackFile, load_tracks
 from inference.video import VideoWriter
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 DEFAULT_PACKAGE = Path(__file__).resolve().parent.parent / "assets" / "models" / "pocket"
 
 Buckets = tuple[tuple[int, int], ...]
-
-
-def available_cores() -> int:
-    """The cores this process may use: fewer than the machine's in a container or under taskset."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def open_package(path: Path, threads: int | None = None, *, fastest: bool = False) -> tuple[StreamLike, Buckets]:

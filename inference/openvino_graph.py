@@ -1,7 +1,7 @@
 """A torch module compiled by OpenVINO for one set of shapes: fewer passes over memory than torch makes on a processor.
 
 Owns the conversion and the call. Never changes a weight, and sends nothing anywhere: OpenVINO's reports of its use are
-kept from loading. Runs on the caller's thread, and on as many of its own as torch has.
+kept from loading. Runs on threads of OpenVINO's while the caller waits.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ VERSION: str = ov.__version__
 class Graph:
     """A module whose arguments and answers are tensors. Raises RuntimeError where OpenVINO cannot express it."""
 
-    def __init__(self, module: nn.Module, example: tuple[Tensor, ...], kept: Path, number_format: torch.dtype) -> None:
+    def __init__(
+        self, module: nn.Module, example: tuple[Tensor, ...], kept: Path, number_format: torch.dtype, threads: int
+    ) -> None:
         """example: arguments of the shapes it is for; kept: an .xml file where the graph is, or will be: making it
-        takes seconds. It computes in `number_format`, bfloat16 or float32, whatever the module's.
+        takes seconds. It computes in `number_format`, bfloat16 or float32, whatever the module's, on `threads`.
         """
         if not kept.exists():
             _convert(module, example, kept)
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,  # the window's thread must go where there is room
             "INFERENCE_PRECISION_HINT": "bf16" if number_format == torch.bfloat16 else "f32",
             "CACHE_DIR": str(kept.parent / "compiled"),

@@ -52,6 +52,11 @@ class Pipeline:
             self._executor.shutdown(wait=False, cancel_futures=True)
 
 
+def available_cores() -> int:
+    """The cores this process may use: fewer than the machine's in a container or under taskset."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def share_cores() -> None:
     """Leaves half of torch's threads, where there is torch, to each half of a chunk. The number is the process's."""
     try:

@@ -4,10 +4,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn.functional import interpolate
 
 from inference.backdrop import behind_moving
 from inference.carry import Carried, carry, trace_back
-from inference.fill import fill
+from inference.fill import fill, fill_coarsely
 from inference.layer import belonging, has_moved
 
 HEIGHT, WIDTH = 48, 64
@@ -113,6 +114,19 @@ def test_a_thing_comes_along_whole_and_its_surroundings_stay():
     torch.testing.assert_close(carried.frames[0, 0][beside], ground[beside], atol=0.05, rtol=0)
     above = slice(None), slice(0, 6), slice(None)
     torch.testing.assert_close(carried.frames[0, 0][above], ground[above], atol=0.1, rtol=0)
+
+
+def test_filling_coarsely_is_filling():
+    chance = torch.Generator().manual_seed(1)
+    frames, weight = (
+        interpolate(torch.rand(2, n, 9, 12, generator=chance), size=(36, 48), mode="bilinear") for n in (3, 1)
+    )
+    weight = (2 * weight).clamp_max(1)
+    weight[:, :, 8:24, 12:32] = 0.0
+    finely, coarsely = fill(frames, weight), fill_coarsely(frames, weight, 4)
+    assert (finely - coarsely).abs().max() < 0.05
+    assert (finely - frames).abs().max() > 0.2
+    torch.testing.assert_close(coarsely[(weight == 1).expand_as(frames)], frames[(weight == 1).expand_as(frames)])
 
 
 def test_filling_keeps_what_has_full_weight():
