@@ -229,7 +229,7 @@ class Conductor(QObject):
             self.saving.save_picture(pixels)
 
     def _save_clip(self) -> None:
-        clip, fps = self.clip.clip(), self._window.player.engine.stats().target_fps
+        clip, fps = self.clip.clip(), self._window.player.engine.fps
         if clip.frames and fps:
             self.saving.save_clip(clip, fps)
         else:
@@ -251,7 +251,7 @@ class Conductor(QObject):
 
     def _on_frame(self, frame: Frame) -> None:
         self._last = frame
-        self._window.camera.on_frame(frame, self._window.player.engine.stats().target_fps)
+        self._window.camera.on_frame(frame, self._window.player.engine.fps)
         if not self._window.toys.composing:
             self._shown = frame
             self._window.viewport.show_frame(frame)

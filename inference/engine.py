@@ -127,10 +127,14 @@ class Engine:
         `start`."""
         self._listeners.append(listener)
 
+    @property
+    def fps(self) -> float:
+        """The frame rate the model is made for; 0 before there is one. For every frame; `stats` takes a millisecond."""
+        return 0.0 if self._stream is None else self._stream.fps
+
     def stats(self) -> EngineStats:
         stream = self._stream
-        fps, context = (stream.fps, stream.context_frames) if stream else (0.0, {})
-        found = self._meters.stats(self._pacer, fps, self.ring.dropped, context)
+        found = self._meters.stats(self._pacer, self.fps, self.ring.dropped, stream.context_frames if stream else {})
         return found if stream is None else replace(found, backend=stream.computed_by)
 
     # engine thread

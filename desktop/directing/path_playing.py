@@ -124,7 +124,7 @@ class PathPlaying(QObject):
 
     @property
     def _fps(self) -> float:
-        return self._player.engine.stats().target_fps or 24.0
+        return self._player.engine.fps or 24.0
 
     def _began(self, key: int) -> int | None:
         """The frame in which this one began; None while the frame that is shown has none of it."""

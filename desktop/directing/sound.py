@@ -289,7 +289,7 @@ class SoundDesk(QObject):
     def video_s(self, frame: Frame) -> float | None:
         """How long the sound has played in that frame, None where it had not begun."""
         began = frame.began.get(self._key, None) if self._key is not None else None
-        fps = self._window.player.engine.stats().target_fps
+        fps = self._window.player.engine.fps
         return None if began is None or not fps else (frame.index - began) / fps
 
     def strip(self, drive: Drive) -> np.ndarray:

@@ -230,7 +230,7 @@ class TransferDesk(QObject):
         return self.driving.motions[self.page.lend] if self.driving is not None else None
 
     def _fps(self) -> float:
-        return self._window.player.engine.stats().target_fps or 24.0
+        return self._window.player.engine.fps or 24.0
 
     # ---- what is shown ----------------------------------------------------------------------------
 
