@@ -139,6 +139,7 @@ class Backend:
         self._package, self._frames = package, frames
         self._folder = (folder or platformdirs.user_cache_path("motionstream") / "openvino") / _digest(package)
         self._preparing: threading.Thread | None = None
+        self._wanted: Size = (0, 0)
         self.chosen: dict[str, str] = {}  # for each network
 
     @classmethod
@@ -164,13 +165,20 @@ class Backend:
 
     def want(self, size: Size) -> None:
         """The best for pictures of `size` from now on, if it is known; else torch, until a thread has found out."""
+        self._wanted = size
         if self._preparing is not None and self._preparing.is_alive():
-            return
+            return  # it looks again when it is done
         if self._found(size).exists():
             self.prepare(size)
         else:
-            self._preparing = threading.Thread(target=self.prepare, args=(size,), name="backend", daemon=True)
+            self._preparing = threading.Thread(target=self._find_out, name="backend", daemon=True)
             self._preparing.start()
+
+    def _find_out(self) -> None:
+        done: Size | None = None
+        while done != self._wanted:
+            done = self._wanted
+            self.prepare(done)
 
     @torch.no_grad()
     def prepare(self, size: Size) -> None:

@@ -3,6 +3,8 @@
 import logging
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -93,6 +95,25 @@ def test_what_was_found_is_remembered_for_a_size(folder, races, caplog):
     first.backend._preparing.join()
     assert races == 2 * list(NETWORKS)
     assert np.array_equal(frames(first, 2), frames(opened(folder, TALL), 2))
+
+
+def test_another_size_wanted_meanwhile_is_prepared_too(folder, races, monkeypatch):
+    stream, prepare = Stream(ModelPackage.load(folder), fastest=True), Backend.prepare
+    begun = threading.Event()
+
+    def slow(self, size):
+        begun.set()
+        while self._wanted == (64, 32):
+            time.sleep(0.01)
+        prepare(self, size)
+
+    monkeypatch.setattr(Backend, "prepare", slow)
+    stream.open(PICTURE)
+    assert begun.wait(10.0)
+    stream.open(TALL)
+    stream.backend._preparing.join()
+    assert races == 2 * list(NETWORKS)
+    assert np.array_equal(frames(stream, 2), frames(opened(folder, TALL), 2))
 
 
 def test_a_size_that_no_graph_is_for_is_torchs(folder, races):
