@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,24 +34,22 @@ USER_FOLDERS = ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE
 
 
 def measure_starts(starts: int, package: Path, say: Callable[[str], None]) -> dict[str, float | int]:
-    """moving_s: to the first moving frame, and made_s: to the first frame that the model made, medians of so many
-    starts; the longest of either.
+    """Medians of so many starts, in seconds from the process's beginning: window_s: the window is built; picture_s: the
+    picture is on the screen; made_s: the first frame that the model made; moving_s: the first moving one, and the
+    longest of these; cpu_s: of the process's threads until then, which is what a machine must give.
     """
     found = []
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {name: str(Path(folder) / name.lower()) for name in USER_FOLDERS}
         for start in range(starts + 1):
             seen = _started(package, environment)
-            say(f"  start {start} of {starts}{' (not counted)' if not start else ''}: {seen['moving_s']:.2f} s")
+            told = ", ".join(f"{name} {seconds:.2f}" for name, seconds in seen.items())
+            say(f"  start {start} of {starts}{' (not counted)' if not start else ''}: {told}")
             if start:
                 found.append(seen)
-    moving, made = (sorted(seen[name] for seen in found) for name in ("moving_s", "made_s"))
-    middle = (starts - 1) // 2
     return {
-        "moving_s": moving[middle],
-        "moving_s_longest": moving[-1],
-        "made_s": made[middle],
-        "made_s_longest": made[-1],
+        **{name: statistics.median(seen[name] for seen in found) for name in found[0]},
+        "moving_s_longest": max(seen["moving_s"] for seen in found),
         "starts": starts,
     }
 
@@ -58,7 +57,10 @@ def measure_starts(starts: int, package: Path, say: Callable[[str], None]) -> di
 def _started(package: Path, environment: dict[str, str]) -> dict[str, float]:
     module = ["-m", "benchmarks.compare.opening"]
     command = [sys.executable, *module, repr(time.monotonic()), "--package", str(package)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise SystemExit(f"Nothing moved in the application's window within {DEADLINE_S:.0f} s.") from None
     lines = done.stdout.splitlines()
     if not lines:
         raise SystemExit(f"The application ended with {done.returncode} before anything moved.\n{done.stderr}")
@@ -78,9 +80,9 @@ class Watch:
 
     def __init__(self, window: Any, began_s: float) -> None:
         self._window, self._began_s = window, began_s
+        self._seen_s = {"window_s": self._now_s()}
         self._picture: Any = None
         self._moved: set[int] = set()
-        self._made_s: float | None = None
         window.player.frame_due.connect(self._on_due)
         window.viewport.frame_shown.connect(self._on_shown)
 
@@ -90,14 +92,16 @@ class Watch:
         elif self._picture is not None and largest_change(frame.image, self._picture) > MOVED:
             self._moved.add(frame.index)
 
-    def _on_shown(self, index: int, _sampled_s: float, swap_s: float) -> None:
-        if index and self._made_s is None:
-            self._made_s = swap_s
-        if index in self._moved and self._made_s is not None:
+    def _on_shown(self, index: int, _sampled_s: float, _swap_s: float) -> None:
+        self._seen_s.setdefault("made_s" if index else "picture_s", self._now_s())
+        if index in self._moved:
             self._window.viewport.frame_shown.disconnect(self._on_shown)
-            seen = {"moving_s": swap_s - self._began_s, "made_s": self._made_s - self._began_s}
-            sys.stdout.write(json.dumps(seen) + "\n")
+            self._seen_s |= {"moving_s": self._now_s(), "cpu_s": time.process_time()}
+            sys.stdout.write(json.dumps(self._seen_s) + "\n")
             self._window.close()
+
+    def _now_s(self) -> float:
+        return time.monotonic() - self._began_s
 
 
 def main() -> int:
