@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from benchmarks.compare.streams import Driven
-from benchmarks.compare.turns import in_turns
+from benchmarks.compare.turns import in_turns, spread
 from inference.package import ModelPackage
 
 BAR, TOLERANCE = 1.0, 0.03
@@ -26,7 +24,7 @@ def compare_ages(
 ) -> dict[str, float | int | list[float]]:
     """ratio: old over young, medians of so many chunks each, by the wall's clock; ratio_cpu: of the threads' own time.
 
-    ratio_range: what the ratio of medians would be in 95 of 100 like runs, by drawing rounds anew.
+    ratio_range: `turns.spread`.
     """
     old, young = Driven(package), Driven(package)
     while old.frames < old_frames:
@@ -54,12 +52,3 @@ def compare_ages(
         "young_frame": young_frames,
         "rounds": rounds,
     }
-
-
-def spread(above: list[float], below: list[float]) -> tuple[float, float]:
-    """The middle 95 of 100 ratios of medians, when the rounds are drawn anew with replacement."""
-    rng = np.random.default_rng(0)
-    places = rng.integers(0, len(above), (1000, len(above)))
-    ratios = np.median(np.array(above)[places], axis=1) / np.median(np.array(below)[places], axis=1)
-    low, high = np.percentile(ratios, [2.5, 97.5])
-    return float(low), float(high)

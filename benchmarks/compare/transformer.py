@@ -12,16 +12,16 @@ from pathlib import Path
 from torch import Tensor
 
 from benchmarks.compare.streams import Driven, plain_package
-from benchmarks.compare.turns import in_turns
+from benchmarks.compare.turns import in_turns, spread
 from inference.package import ModelPackage
 
 BAR = 2.0
 FIRST_CHUNKS = 4  # pay for lazy set-up, and fill the window
 
 
-def compare_transformer(package: ModelPackage, path: Path, rounds: int) -> dict[str, float | int]:
-    """ratio: plain time over streamed time, medians of so many chunks. difference: of the last chunk's latents, its
-    deviation over their own.
+def compare_transformer(package: ModelPackage, path: Path, rounds: int) -> dict[str, float | int | list[float]]:
+    """ratio: plain time over streamed time, medians of so many chunks; ratio_range: `turns.spread`. difference: of
+    the last chunk's latents, its deviation over their own.
     """
     streamed, plain = Driven(package), Driven(plain_package(package, path), plain=True)
     latents: dict[str, Tensor] = {}
@@ -40,8 +40,10 @@ def compare_transformer(package: ModelPackage, path: Path, rounds: int) -> dict[
     expected = latents["plain"].float()
     off = (latents["streamed"].float() - expected).std() / expected.std()
     settings = package.config.sampler
+    low, high = spread(taken["plain"].wall_ms, taken["streamed"].wall_ms)
     return {
         "ratio": taken["plain"].median_ms / taken["streamed"].median_ms,
+        "ratio_range": [low, high],
         "streamed_ms": taken["streamed"].median_ms,
         "plain_ms": taken["plain"].median_ms,
         "evaluations": len(settings.timesteps) + settings.clean_pass,

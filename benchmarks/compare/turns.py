@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 
 @dataclass
 class Taken:
@@ -43,3 +45,12 @@ def in_turns(ways: Mapping[str, Callable[[], float | None]], rounds: int) -> dic
             taken[name].cpu_ms.append(took_cpu_ms)
         order.reverse()
     return taken
+
+
+def spread(above: list[float], below: list[float]) -> tuple[float, float]:
+    """What the ratio of medians would be in 95 of 100 like runs, by drawing the rounds anew with replacement."""
+    rng = np.random.default_rng(0)
+    places = rng.integers(0, len(above), (1000, len(above)))
+    ratios = np.median(np.array(above)[places], axis=1) / np.median(np.array(below)[places], axis=1)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return float(low), float(high)

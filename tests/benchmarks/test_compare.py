@@ -12,7 +12,7 @@ from benchmarks.compare import ageing, transformer, wan
 from benchmarks.compare.__main__ import parts_of, rounded, table
 from benchmarks.compare.opening import largest_change
 from benchmarks.compare.streams import Driven, PlainTransformer, plain_package
-from benchmarks.compare.turns import in_turns
+from benchmarks.compare.turns import in_turns, spread
 from inference.motion_transformer import MotionTransformer, transformer_flops
 from inference.package import ModelPackage
 from tests.tiny import tiny_config, write_package
@@ -64,6 +64,8 @@ def test_the_transformers_are_compared_by_their_own_stage(package, path):
     assert found["evaluations"] == 3  # two steps and a clean pass
     assert found["ratio"] == pytest.approx(found["plain_ms"] / found["streamed_ms"])
     assert found["streamed_ms"] > 0
+    low, high = found["ratio_range"]
+    assert low <= found["ratio"] <= high
 
 
 def test_wan_has_the_shape_of_ours():
@@ -91,6 +93,7 @@ def test_a_clip_is_scaled_from_the_steps_measured(package):
     found = wan.compare_wan(package, 2, told.append)
     assert len(told) == 2
     assert found["ratio"] == pytest.approx(found["wan_frame_ms"] / found["streamed_frame_ms"])
+    assert found["ratio_cpu"] > 0
     assert (found["steps_measured"], found["steps"]) == (2, 50)
 
 
@@ -109,7 +112,7 @@ def test_the_old_stream_is_old_when_it_is_measured(package, monkeypatch):
 
 def test_the_spread_holds_the_truth_and_narrows_with_rounds():
     rng = np.random.default_rng(1)
-    few, many = (ageing.spread(*(rng.normal(100.0, 10.0, (2, n)).tolist())) for n in (20, 2000))
+    few, many = (spread(*(rng.normal(100.0, 10.0, (2, n)).tolist())) for n in (20, 2000))
     assert few[0] < 1.0 < few[1]
     assert many[0] < 1.0 < many[1]
     assert many[1] - many[0] < 0.3 * (few[1] - few[0])

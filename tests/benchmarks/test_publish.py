@@ -22,7 +22,7 @@ STREAM = {
 
 
 def age(ratio: float, date: str) -> dict:
-    return {"age": {"ratio": ratio, "ratio_range": [0.9, 1.1]}, "command": f"at {date}",
+    return {"age": {"ratio": ratio, "ratio_cpu": 1.0, "ratio_range": [0.9, 1.1]}, "command": f"at {date}",
             "machine": MACHINE | {"date": date}}  # fmt: skip
 
 
