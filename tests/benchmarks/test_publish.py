@@ -38,12 +38,22 @@ def test_met_missed_and_missing_are_told_apart(tmp_path):
     found = rows(publish.table(publish.gathered(tmp_path)))
     assert len(found) == len(publish.BARS)
     by_bar = {row[0]: row for row in found.values()}
+    assert publish.MISSING not in [found[bar.what][1] for bar in publish.BARS if bar.source == "stream"]
     assert by_bar["≥ 36"][1:3] == ["40.0", "yes"]
     assert by_bar["≤ 380 / 480 ms"][2] == "**no**"  # the median alone would have met it
     assert by_bar["≤ 34 ms"][2] == "**no**"
     assert by_bar["≤ 6 s"][1] == publish.MISSING
     assert by_bar["1.00 ± 0.03"][1].startswith("0.990")  # the latest of two
     assert by_bar["1.00 ± 0.03"][3] == "`at 2026-01-03 00:00`"
+
+
+def test_a_result_from_before_a_figure_was_measured_leaves_its_row_open(tmp_path):
+    older = {key: value for key, value in STREAM.items() if key != "skipped"}
+    (tmp_path / "stream.json").write_text(json.dumps(older))
+    found = rows(publish.table(publish.gathered(tmp_path)))
+    by_bar = {row[0]: row for row in found.values()}
+    assert by_bar["0; 0"][1] == publish.MISSING
+    assert by_bar["≥ 36"][1] == "40.0"
 
 
 def test_only_what_stands_between_the_marks_is_written(tmp_path, monkeypatch, capsys):
