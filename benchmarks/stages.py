@@ -50,8 +50,8 @@ def _sentence(chunk_ms: Mapping[str, float], frames: int, fps: float, pace_ms: f
     rate = 1e3 * frames / pace_ms
     total = chunk_ms.get("total", 0.0)
     return (
-        f"{frames} frames: {total:.0f} ms from hand to frames; at best a chunk every {pace_ms:.0f} ms, {rate:.1f} frames a "
-        f"second of the {fps:g} wanted"
+        f"{frames} frames: {total:.0f} ms from hand to frames; at best a chunk every {pace_ms:.0f} ms, {rate:.1f} "
+        f"frames a second of the {fps:g} wanted"
     )
 
 
