@@ -43,6 +43,7 @@ def test_met_missed_and_missing_are_told_apart(tmp_path):
     assert by_bar["≤ 380 / 480 ms"][2] == "**no**"  # the median alone would have met it
     assert by_bar["≤ 34 ms"][2] == "**no**"
     assert by_bar["≤ 6 s"][1] == publish.MISSING
+    assert by_bar["1.00 ± 0.03"][2] == "too coarse to tell"  # 0.99, but anything from 0.9 to 1.1 would look like it
     assert by_bar["1.00 ± 0.03"][1].startswith("0.990")  # the latest of two
     assert by_bar["1.00 ± 0.03"][3] == "`at 2026-01-03 00:00`"
 
@@ -54,6 +55,17 @@ def test_a_result_from_before_a_figure_was_measured_leaves_its_row_open(tmp_path
     by_bar = {row[0]: row for row in found.values()}
     assert by_bar["0; 0"][1] == publish.MISSING
     assert by_bar["≥ 36"][1] == "40.0"
+
+
+@pytest.mark.parametrize(
+    ("spread", "told"), [([0.98, 1.02], True), ([1.05, 1.2], False), ([0.8, 0.9], False), ([0.9, 1.0], None)]
+)
+def test_a_spread_decides_only_where_it_can(tmp_path, spread, told):
+    result = age(sum(spread) / 2, "2026-01-01 00:00")
+    result["age"]["ratio_range"] = spread
+    (tmp_path / "compare.json").write_text(json.dumps(result))
+    by_bar = {row[0]: row for row in rows(publish.table(publish.gathered(tmp_path))).values()}
+    assert by_bar["1.00 ± 0.03"][2] == publish.VERDICT[told]
 
 
 def test_only_what_stands_between_the_marks_is_written(tmp_path, monkeypatch, capsys):
