@@ -22,6 +22,7 @@ Prints a table, then one JSON line; `detail` there holds the mean of dense and h
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -34,7 +35,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.lucas_kanade import clip_of, offsets, tracks_of
+from benchmarks.quality.real import read_part
+from benchmarks.quality.tracker import found_in
 from desktop.resources import default_package
 from inference.package import ModelPackage
 from inference.stream import Stream
@@ -49,6 +51,9 @@ Size = tuple[int, int]
 MODEL, SIZES = (256, 144), ((768, 432), (1024, 576))
 FRAMES = 17
 FIRST_SEED = 3 * 10**9
+REAL_START_S = 1.0
+POINTS = 400  # features that are followed
+FOUND_PX = 2.0  # of 144
 STILL = 1.0  # of 255: a truth that changes less than this from frame to frame stands still
 SHEET_FRAMES, SHEET_PART = (10, 16), (200, 125)  # width, height
 
@@ -89,8 +94,36 @@ def world_clips(stream: Stream, count: int, first: int) -> Iterator[Streamed]:
 
 def real_clips(stream: Stream, folder: Path) -> Iterator[Streamed]:
     for path in sorted(folder.glob("*.mp4")):
-        truth = clip_of(path, SIZES[-1], FRAMES)
+        truth = read_part(path, REAL_START_S, 1.0, SIZES[-1])[0][:FRAMES]
         yield streamed(stream, "real", truth, tracks_of(truth))
+
+
+def tracks_of(video: np.ndarray) -> Tracks:
+    """Tracks of the good features of frame 0, uint8 [T, H, W, 3]; one that is lost stays lost."""
+    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in video]
+    points = cv2.goodFeaturesToTrack(grey[0], POINTS, 0.005, video.shape[1] / 40)[:, 0]
+    xy, visible = [points], [np.ones(len(points), bool)]
+    for before, after in itertools.pairwise(grey):
+        there, found = found_in(before, after, xy[-1])
+        visible.append(visible[-1] & found)
+        xy.append(np.where(visible[-1][:, None], there, xy[-1]))
+    size = np.array(video.shape[2:0:-1], np.float32)
+    return Tracks((np.stack(xy) / size).astype(np.float32), np.stack(visible), np.arange(len(points), dtype=np.int64))
+
+
+def offsets(made: np.ndarray, truth: np.ndarray, height: int) -> tuple[float, float]:
+    """How far features of the true frames, uint8 [T, H, W, 3], lie off in the made ones: the median in pixels of a
+    picture `height` high, over those found, and the share found within FOUND_PX of 144.
+    """
+    gaps, count = [], 0
+    for shown, real in zip(made, truth, strict=True):
+        a, b = (cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (real, shown))
+        points = cv2.goodFeaturesToTrack(a, POINTS, 0.01, real.shape[0] / 40)[:, 0]
+        there, found = found_in(a, b, points)
+        gaps.append(np.linalg.norm(there - points, axis=1)[found] * height / real.shape[0])
+        count += len(points)
+    gap = np.concatenate(gaps)
+    return float(np.median(gap)) if len(gap) else float("nan"), float((gap < FOUND_PX * height / 144).sum() / count)
 
 
 def resized(image: np.ndarray, size: Size) -> np.ndarray:

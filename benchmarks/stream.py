@@ -13,6 +13,8 @@ Without a display it starts an Xvfb of its own. Owns the measurement and its def
 - `peak_share`: the transformer's FLOPs by formula over the wall time in its stage, over the best of 20 products of
   1024 x 1024 matrices before the stream starts, in the number format the model runs in (`peak_dtype`), with the threads
   that the transformer has (`transformer_threads`: half of all; the decoder has the others).
+- `skipped`: frames between the first and the last shown that never were; `out_of_order`: frames that came after a
+  later one.
 
 Prints a table, then one JSON line.
 """
@@ -22,7 +24,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,12 +32,15 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch  # before PySide6: see desktop/__main__.py
 from PySide6.QtCore import QEventLoop, QTimer
 
+from benchmarks import machine
+from benchmarks.display import ensure_display
 from benchmarks.peak import matmul_peak_flops
 from desktop.app import application, build_window, package_stream
 from desktop.main_window import MainWindow
@@ -95,6 +99,13 @@ def latencies_ms(record: Record, chunk: int) -> tuple[list[float], list[float]]:
         first = index - (index - 1) % chunk  # frame 0 is the picture
         begin.append((swaps.get(first, swap_s) - sent_s) * 1e3)
     return own, begin
+
+
+def order(record: Record) -> tuple[int, int]:
+    """How many frames between the first and the last were never shown, and how many came after a later one."""
+    indices = [index for index, _, _ in record.shown]
+    skipped = max(indices) - min(indices) + 1 - len(set(indices))
+    return skipped, sum(later <= earlier for earlier, later in pairwise(indices))
 
 
 def flops_of_a_chunk(config: ModelConfig, size: tuple[int, int]) -> int:
@@ -165,6 +176,7 @@ class Hand:
 
 def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[str, object]:
     """Runs the window for `seconds` of dragging; the picture is cropped to the bucket nearest its shape."""
+    where = machine.described()
     torch.set_num_threads(threads)
     share_cores()
     transformer_threads = torch.get_num_threads()
@@ -214,6 +226,7 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
     own, begin = latencies_ms(record, chunk)
     swaps = np.array([swap_s for _, _, swap_s in record.shown])
     transformer_s = stats.chunk_ms["transformer"] / 1e3
+    skipped, out_of_order = order(record)
     return {
         "fps": round((len(swaps) - 1) / (swaps[-1] - swaps[0]), 2),
         "capacity_fps": round(stats.capacity_fps, 2),
@@ -236,7 +249,11 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
         "transformer_threads": transformer_threads,
         "slowed": stats.slowed,
         "dropped": stats.dropped,
+        "skipped": skipped,
+        "out_of_order": out_of_order,
         "seconds": seconds,
+        "command": " ".join(["python -m benchmarks.stream", *sys.argv[1:]]),
+        "machine": where,
     }
 
 
@@ -247,11 +264,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=resource_path("assets", "pictures", "fire_engine.jpg"))
     parser.add_argument("--threads", type=int, default=available_cores())
     arguments = parser.parse_args()
-    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-        if shutil.which("xvfb-run") is None:
-            raise SystemExit("There is no display and no Xvfb: apt-get install xvfb xauth.")
-        screen = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24"]
-        os.execvp(screen[0], [*screen, sys.executable, "-m", "benchmarks.stream", *sys.argv[1:]])
+    ensure_display("benchmarks.stream")
     found = measure(arguments.seconds, arguments.package, arguments.picture, arguments.threads)
     for name, value in found.items():
         print(f"{name:28} {value}")

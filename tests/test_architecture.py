@@ -30,7 +30,7 @@ MAY_IMPORT_OUTSIDE = {
     "triton": {"kernels"},
     "cv2": {"inference", "render", "training", "benchmarks", "setup/screenshots"},
     "transformers": {"training"},
-    "diffusers": set(),
+    "diffusers": {"benchmarks"},  # what the stream is compared with
 }
 # Torch must be loaded before PySide6 (on Windows, Qt first makes c10.dll fail: pytorch #166628).
 EXCEPTIONS = {("desktop/__main__.py", "torch")}

@@ -57,8 +57,8 @@ def load_real_cases(folder: Path, fps: float) -> Iterator[Case]:
         yield Case(f"{Path(file).stem} {start_s:g} s", "real", frames[rows], tracks)
 
 
-def read_part(path: Path, start_s: float, seconds: float) -> tuple[np.ndarray, float]:
-    """Frames uint8 [T, H, W, 3] of a video from `start_s` on, cropped to SIZE, at its own frame rate (also told)."""
+def read_part(path: Path, start_s: float, seconds: float, size: tuple[int, int] = SIZE) -> tuple[np.ndarray, float]:
+    """Frames uint8 [T, H, W, 3] of a video from `start_s` on, cropped to `size`, at its own frame rate (also told)."""
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
@@ -70,7 +70,7 @@ def read_part(path: Path, start_s: float, seconds: float) -> tuple[np.ndarray, f
                 began = time_s if began is None else began
                 if time_s - began < start_s - 0.5 / fps:
                     continue
-                frames.append(Picture(frame.to_ndarray(format="rgb24")).crop(SIZE))
+                frames.append(Picture(frame.to_ndarray(format="rgb24")).crop(size))
                 if len(frames) > seconds * fps + 1:
                     break
     except (OSError, av.FFmpegError, IndexError, ZeroDivisionError) as error:

@@ -1,9 +1,9 @@
-"""An independent point tracker: pyramidal Lucas-Kanade (OpenCV) from frame 0 along a video.
+"""An independent point tracker: pyramidal Lucas-Kanade (OpenCV) from frame 0 along a video, or between two pictures.
 
-Owns following points through frames, and saying when one is lost. Knows nothing of the model, its tracks or the truth;
-every video is followed with the same settings, chosen on clips of the split "held": first so that the truth is followed
-well, then, among settings alike in that, so that the truth through the autoencoder is too. Pure functions of arrays,
-any thread.
+Owns following points through frames, saying when one is lost, and finding points of one picture in another
+(`found_in`). Knows nothing of the model, its tracks or the truth; every video is followed with the same settings,
+chosen on clips of the split "held": first so that the truth is followed well, then, among settings alike in that, so
+that the truth through the autoencoder is too. Pure functions of arrays, any thread.
 
 A point is carried from frame to frame, then pulled to where its surroundings in frame 0 fit best, so that errors do not
 add up. A frame is missed where both fail: a step that its reverse does not undo, and surroundings that do not fit. A
@@ -22,6 +22,11 @@ LEVELS = 2  # of the pyramid above the picture itself, from frame to frame
 FORWARD_BACKWARD = 2.0  # pixels: a step whose reverse ends further off is not believed
 PULL = 4.0  # pixels: what frame 0's surroundings may correct
 _STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03)
+# Between two pictures of any size nothing is known of where a point may be: a larger window, more levels, OpenCV's own
+# end of the search.
+ANYWHERE_SIDE, ANYWHERE_LEVELS = 21, 4
+_ANYWHERE_STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 0.01)
+AGREE = 1 / 432  # picture heights: how far the way back may end from where it began
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +61,29 @@ def follow(frames: np.ndarray, points: np.ndarray, forward_backward: float = FOR
     return Followed(xy + 0.5, alive)
 
 
-def _flow(before: np.ndarray, after: np.ndarray, points: np.ndarray, start: np.ndarray, levels: int) -> np.ndarray:
+def found_in(before: np.ndarray, after: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Grey uint8 [H, W] twice, float32 [N, 2] in pixels (centres at whole numbers): where the points went, and whether
+    the way back agrees and ends inside.
+    """
+    settings = ANYWHERE_LEVELS, ANYWHERE_SIDE, _ANYWHERE_STOP
+    there = _flow(before, after, points, points, *settings)
+    back = _flow(after, before, there, there, *settings)
+    near = np.linalg.norm(back - points, axis=1) < AGREE * before.shape[0]
+    return there, near & ((there >= 0) & (there < before.shape[::-1])).all(axis=1)
+
+
+def _flow(
+    before: np.ndarray,
+    after: np.ndarray,
+    points: np.ndarray,
+    start: np.ndarray,
+    levels: int,
+    side: int = SIDE,
+    stop: tuple[int, int, float] = _STOP,
+) -> np.ndarray:
     """Where the surroundings of points [N, 2] in one picture are in another, searched from `start`; nan if nowhere."""
     there, found, _ = cv2.calcOpticalFlowPyrLK(
-        before, after, points[:, None], start[:, None].copy(), winSize=(SIDE, SIDE), maxLevel=levels,
-        criteria=_STOP, flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+        before, after, points[:, None], start[:, None].copy(), winSize=(side, side), maxLevel=levels,
+        criteria=stop, flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )  # fmt: skip
     return np.where(found > 0, there[:, 0], np.float32(np.nan))

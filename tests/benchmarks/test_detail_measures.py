@@ -4,8 +4,16 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.detail import Streamed, edge_energy, measured, oracle_motion, psnr, still_change
-from benchmarks.lucas_kanade import offsets, tracks_of
+from benchmarks.detail import (
+    Streamed,
+    edge_energy,
+    measured,
+    offsets,
+    oracle_motion,
+    psnr,
+    still_change,
+    tracks_of,
+)
 from render.detail import blend
 
 RNG = np.random.default_rng(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.quality.tracker import follow
+from benchmarks.quality.tracker import AGREE, follow, found_in
 from tests.benchmarks.quality_cases import shifted_case, texture
 
 INNER = np.stack(np.meshgrid(np.arange(20.0, 80, 10), np.arange(20.0, 60, 10)), axis=2).reshape(-1, 2)
@@ -37,3 +37,18 @@ def test_a_point_is_found_again_after_a_bad_frame() -> None:
 
 def test_no_points() -> None:
     assert follow(shifted_case().frames, np.zeros((0, 2))).xy.shape == (9, 0, 2)
+
+
+def test_points_are_found_in_another_picture_where_the_way_back_agrees() -> None:
+    before, shift = texture(144, 256)[..., 0], np.array([5, 3])
+    after = np.roll(before, shift, axis=(1, 0))
+    after[60:90, 100:140] = texture(144, 256, 5)[60:90, 100:140, 0]  # something else stands there now
+    points = np.stack(np.meshgrid(np.arange(40.0, 200, 12), np.arange(30.0, 110, 10)), axis=2).reshape(-1, 2)
+    there, found = found_in(before, after, points.astype(np.float32))
+    now = points + shift
+    covered = ((now > [108, 68]) & (now < [132, 82])).all(axis=1)
+    clear = ((now < [88, 48]) | (now > [152, 102])).any(axis=1)
+    assert found[clear].mean() > 0.9
+    assert np.linalg.norm(there - now, axis=1)[found & clear].max() < AGREE * 144
+    assert covered.sum() >= 2
+    assert not found[covered].any()

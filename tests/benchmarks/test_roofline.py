@@ -9,6 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import roofline
 from inference import cost
+from inference.motion_transformer import MotionTransformer
+from tests.tiny import tiny_config
 
 
 def count(work) -> int:
@@ -75,6 +77,22 @@ def test_the_papers_figures_lie_under_the_bound_and_near_what_is_expected(model,
     assert published < row["bound_fps"]
     assert abs(row["expected_fps"] / published - 1) < 0.25  # else the gap needs an explanation
     assert row["fits"]
+
+
+def test_a_package_is_bound_by_its_stages_and_held_in_memory_as_it_is():
+    config = tiny_config()
+    transformer = MotionTransformer(config.transformer)
+    width, height = config.buckets[0]
+    cache = transformer.empty_cache(config.cache, 1, height // cost.CELL, width // cost.CELL)
+    text = 2 * config.transformer.layers * config.transformer.text_tokens * config.transformer.dim * 4
+    room = 2 * cache.k.untyped_storage().nbytes()
+    weights = sum(4 * p.numel() for p in transformer.parameters())
+    device = roofline.DEVICES[0]
+    row = roofline.package_row(config, device, 4)
+    assert row["memory_mib"] * 2**20 == weights + room + text
+    stages = roofline.stage_rows(config, device, 4)
+    assert row["bound_latency_ms"] == pytest.approx(sum(stage["bound_ms"] for stage in stages))
+    assert row["bound_fps"] == pytest.approx(4e3 / row["bound_latency_ms"])
 
 
 def test_a_faster_device_is_predicted_faster():

@@ -6,7 +6,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.stream import Record, flops_of_a_chunk, latencies_ms, paired
+from benchmarks.stream import Record, flops_of_a_chunk, latencies_ms, order, paired
 from inference.package import ModelPackage
 from inference.stream import Stream
 from inference.tracks import Tracks
@@ -36,6 +36,12 @@ def test_moves_that_the_window_merged_are_left_out():
     sent = [(0.1 * i, 0.1 * i, 0.5) for i in range(1, 6)]
     record = Record(sent=sent, taken=[(0.15, 0.1, 0.5), (0.45, 0.4, 0.5), (0.55, 0.5, 0.5)])
     assert paired(record) == [(pytest.approx(0.1), 0.15), (pytest.approx(0.4), 0.45), (pytest.approx(0.5), 0.55)]
+
+
+def test_frames_that_were_skipped_or_came_late_are_counted():
+    shown = [(index, 0.0, 0.0) for index in (5, 6, 8, 7, 7, 11)]
+    assert order(Record(shown=shown)) == (2, 2)  # 9 and 10 never; 7 after 8, and again
+    assert order(Record(shown=shown[:2])) == (0, 0)
 
 
 def test_flops_by_formula_are_the_flops_counted(tmp_path):
