@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from inference.offline import available_cores
+from inference.pipeline import available_cores
 
 
 def described() -> dict[str, Any]:

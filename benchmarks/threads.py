@@ -29,9 +29,8 @@ import torch
 from benchmarks import machine
 from benchmarks.compare.streams import Driven
 from desktop.resources import default_package
-from inference.offline import available_cores
 from inference.package import ModelPackage
-from inference.pipeline import Pipeline
+from inference.pipeline import Pipeline, available_cores
 from inference.stream import Chunk, Stream
 
 FIRST_CHUNKS = 6  # pay for lazy set-up, and fill the window

@@ -31,8 +31,8 @@ from benchmarks.compare import ageing, opening, transformer, wan
 from benchmarks.display import ensure_display
 from desktop.resources import default_package
 from inference.errors import UserError
-from inference.offline import available_cores
 from inference.package import ModelPackage
+from inference.pipeline import available_cores
 
 PARTS = ("transformer", "wan", "age", "start")
 

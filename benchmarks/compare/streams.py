@@ -43,10 +43,11 @@ class PlainTransformer(MotionTransformer):
         text: KeyValues,
         context: CacheContext | None = None,
         latent_mask: Tensor | None = None,
+        turns: Tensor | None = None,
     ) -> tuple[Tensor, KeyValues]:
         if context is not None:
             context = replace(context, room=None, full=False)
-        return super().forward(x, t, control, text, context, latent_mask)
+        return super().forward(x, t, control, text, context, latent_mask, turns)
 
 
 def plain_package(package: ModelPackage, path: Path) -> ModelPackage:
@@ -62,12 +63,14 @@ def plain_package(package: ModelPackage, path: Path) -> ModelPackage:
 class Driven:
     """A stream under a looping drag of its picture's own thing, chunk after chunk, never decoded.
 
-    plain: attention by torch's scaled_dot_product_attention whatever this machine's fastest is. `frames` counts those
-    made after the picture.
+    plain: torch alone, attention by its scaled_dot_product_attention whatever this machine's fastest is. `frames`
+    counts those made after the picture.
     """
 
     def __init__(self, package: ModelPackage, *, plain: bool = False) -> None:
-        self.stream = Stream(package)
+        self.stream = Stream(package, fastest=not plain)
+        if self.stream.backend is not None:
+            self.stream.backend.prepare(package.config.buckets[0])
         self.frames = 0
         self._backend = "sdpa" if plain else None
         picture, grab = _starter(package.config.buckets[0])

@@ -23,7 +23,8 @@ def compare_transformer(package: ModelPackage, path: Path, rounds: int) -> dict[
     """ratio: plain time over streamed time, medians of so many chunks; ratio_range: `turns.spread`. difference: of
     the last chunk's latents, its deviation over their own.
     """
-    streamed, plain = Driven(package), Driven(plain_package(package, path), plain=True)
+    plain = Driven(plain_package(package, path), plain=True)  # first: a package in use may have other forwards
+    streamed = Driven(package)
     latents: dict[str, Tensor] = {}
 
     def chunk(name: str, driven: Driven) -> Callable[[], float]:
