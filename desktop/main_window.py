@@ -22,6 +22,7 @@ from desktop.directing.camera import PAGE as CAMERA_PAGE
 from desktop.directing.camera import CameraDesk
 from desktop.directing.camera_page import CameraPage
 from desktop.directing.depth_brush import DepthBrush
+from desktop.directing.depth_estimates import DepthEstimates
 from desktop.directing.depth_page import NAME as DEPTH_PAGE
 from desktop.directing.depth_page import DepthPage
 from desktop.directing.dock import DirectDock
@@ -87,6 +88,7 @@ class MainWindow(QMainWindow):
         self.stage = Stage(self.viewport, self.crop_panel)
         self.pictures = PictureDesk(self.crop_panel, buckets, by_path, data_dir / "pictures", self)
         self.depth_brush = DepthBrush(self.player, self.viewport, self.pictures, self.editor.undo_stack, self)
+        self.depth_estimates = DepthEstimates(self.depth_brush, self.pictures, self._settings, self)
         toys = resource_path("assets", "toys")
         self.toys = ToyBox(self.viewport, self.pictures, toys, data_dir / "compositions", buckets[0], self)
         choices = tuple(Choice(s.path, s.title, s.credit, thumbnail(s.path)) for s in starters)
@@ -222,7 +224,8 @@ class MainWindow(QMainWindow):
 
     def _connect_depth(self) -> None:
         brush = self.depth_brush
-        self.direct.add_page(DEPTH_PAGE, DepthPage(brush))
+        self.direct.add_page(DEPTH_PAGE, DepthPage(brush, self.depth_estimates))
+        self.depth_estimates.failed.connect(self.stage.banner.show_problem)
         brush.failed.connect(self.stage.banner.show_problem)
         brush.switched.connect(self.actions_by_id["depth"].setChecked)
         brush.switched.connect(self.viewport.lens.turn_off)
@@ -313,6 +316,7 @@ class MainWindow(QMainWindow):
         self.toys.stop()
         self.pictures.stop()
         self.depth_brush.stop()
+        self.depth_estimates.stop()
         self.transfer.stop()
         self.player.stop()
         self.stage.dispose()
