@@ -90,7 +90,7 @@ class MainWindow(QMainWindow):
         self.depth_brush = DepthBrush(self.player, self.viewport, self.pictures, self.editor.undo_stack, self)
         self.depth_estimates = DepthEstimates(self.depth_brush, self.pictures, self._settings, self)
         toys = resource_path("assets", "toys")
-        self.toys = ToyBox(self.viewport, self.pictures, toys, data_dir / "compositions", buckets[0], self)
+        self.toys = ToyBox(self.viewport, self.pictures, toys, data_dir / "compositions", buckets, self)
         choices = tuple(Choice(s.path, s.title, s.credit, thumbnail(s.path)) for s in starters)
         choices = tuple(choice for choice in choices if not choice.image.isNull())
         recent = self.recent_choices()
@@ -110,7 +110,7 @@ class MainWindow(QMainWindow):
         self.start = StartPanel(choices, recent)
         self.prompt = PromptBox()
         self.status = StatusLine()
-        self.transfer = TransferDesk(self)
+        self.transfer = TransferDesk(self, self._settings)
         self.conductor = Conductor(self, by_path, self._settings)
         self.telemetry = TelemetryDock(self.conductor.readings, self)
         self.full_screen = False
