@@ -106,10 +106,10 @@ class ToysPage(QWidget):
         self._column.addLayout(_row(self.live, self.cancel))
         self._selected = self._lay_out_selected()
         self._column.addWidget(self._selected)
-        self._say("Shape", "heading")
         self.shapes = [self._shape(bucket) for bucket in box.buckets]
-        self._column.addLayout(_row(*self.shapes))
-        self._say("Background", "heading")
+        background = QLabel("Background")
+        background.setObjectName("heading")
+        self._column.addLayout(_row(background, *self.shapes))
         self._lay_out_places()
         kinds = dict.fromkeys(toy.kind for toy in box.shelf.toys)
         for kind in kinds:
@@ -152,6 +152,7 @@ class ToysPage(QWidget):
     def _shape(self, bucket: Bucket) -> QPushButton:
         button = self._button(shape_name(bucket), lambda: self._box.set_shape(bucket))
         button.setCheckable(True)
+        button.setToolTip("the shape of the picture")
         return button
 
     def _lay_out_places(self) -> None:

@@ -100,7 +100,7 @@ def _queries(width: int, height: int) -> Tensor:
 
 
 def _seen(xy: np.ndarray, visible: np.ndarray, born: np.ndarray, size: tuple[int, int]) -> list[Seen]:
-    """Of tracks [T, N, 2] and whether they are seen [T, N], what counts in each frame. born: their frames, int64 [N]."""
+    """Of tracks [T, N, 2] and whether they are seen [T, N], what counts in each frame. born: frames, int64 [N]."""
     frames = np.arange(len(xy))[:, None]
     last = np.where(visible & (frames >= born), frames, born).max(axis=0)  # [N]
     inside = ((xy >= -0.5) & (xy < np.array(size) - 0.5)).all(axis=2) | (frames < born)
