@@ -18,6 +18,7 @@ from desktop.conductor import Conductor
 from desktop.cover import CoverWatch
 from desktop.crop import Bucket
 from desktop.crop_panel import CropPanel
+from desktop.directing.ati_desk import AtiDesk
 from desktop.directing.camera import PAGE as CAMERA_PAGE
 from desktop.directing.camera import CameraDesk
 from desktop.directing.camera_page import CameraPage
@@ -41,7 +42,7 @@ from desktop.edits import PointEditor
 from desktop.gallery import Choice, Gallery, StartPanel, thumbnail
 from desktop.handles import HandleModel
 from desktop.picture_desk import PictureDesk
-from desktop.pictures import FILE_FILTER, Starter, may_hold_picture
+from desktop.pictures import OPEN_FILTER, Starter, may_hold_picture
 from desktop.player import Player
 from desktop.prompt import PromptBox
 from desktop.recorded_hand import Demo
@@ -112,6 +113,8 @@ class MainWindow(QMainWindow):
         self.status = StatusLine()
         self.transfer = TransferDesk(self, self._settings)
         self.conductor = Conductor(self, by_path, self._settings)
+        self.ati = AtiDesk(self.pictures, self.prompt, self.paths, self)
+        self.ati.failed.connect(self.stage.banner.show_problem)
         self.telemetry = TelemetryDock(self.conductor.readings, self)
         self.full_screen = False
         self._at_start = False
@@ -250,7 +253,7 @@ class MainWindow(QMainWindow):
         return tuple(Choice(path, path.name, "", image) for path, image in recent if not image.isNull())
 
     def _open_dialog(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Open picture", "", FILE_FILTER)
+        name, _ = QFileDialog.getOpenFileName(self, "Open picture", "", OPEN_FILTER)
         if name:
             self.show_start(False)
             self.pictures.open_path(Path(name))
