@@ -113,8 +113,6 @@ class MainWindow(QMainWindow):
         self.status = StatusLine()
         self.transfer = TransferDesk(self, self._settings)
         self.conductor = Conductor(self, by_path, self._settings)
-        self.ati = AtiDesk(self.pictures, self.prompt, self.paths, self)
-        self.ati.failed.connect(self.stage.banner.show_problem)
         self.telemetry = TelemetryDock(self.conductor.readings, self)
         self.full_screen = False
         self._at_start = False
@@ -148,6 +146,8 @@ class MainWindow(QMainWindow):
         self.start.open_asked.connect(self._open_dialog)
         self._connect_depth()
         self.conductor.connect_parts()
+        self.ati = AtiDesk(self.pictures, self.prompt, self.paths, self)
+        self.ati.failed.connect(self.stage.banner.show_problem)
 
     # ---- layout -----------------------------------------------------------------------------------
 

@@ -73,7 +73,8 @@ class CoTracker:
         queries = _queries(width, height)
         step = self._predictor.step
         self._predictor(self._chunk([first]), is_first_step=True, queries=queries.to(self._device)[None])
-        window, count, told = [], 0, None
+        window: list[np.ndarray] = []
+        count, told = 0, None
         for image in chain([first], images):
             window, count = [*window[-2 * step + 1 :], image], count + 1
             if count % step == 0 and count >= 2 * step:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inference.channels import GetDepth, Load, Pause, Restart, Resume, SetDepth, SetPrompt
+from inference.channels import GetBelonging, GetDepth, Load, Pause, Restart, Resume, SetDepth, SetPrompt
 from inference.errors import UserError
 from inference.lifecycle import EngineState
 from tests.inference.engine_rig import FPS, PICTURE, Rig, T, handle, loaded
@@ -78,6 +78,14 @@ def test_depth_is_asked_for_and_set_between_chunks_even_while_paused() -> None:
     np.testing.assert_array_equal(rig.do(GetDepth()).result(0), painted)
     rig.do(SetDepth(None)).result(0)
     assert rig.stream.painted is None
+
+
+def test_what_goes_along_with_a_place_is_asked_for() -> None:
+    places = np.array([(0.5, 0.5)])
+    rig = loaded()
+    np.testing.assert_array_equal(rig.do(GetBelonging(places)).result(0), rig.stream.belongs(places))
+    with pytest.raises(UserError):
+        Rig().do(GetBelonging(places)).result(0)
 
 
 def test_depth_without_a_picture_is_told() -> None:
