@@ -145,7 +145,7 @@ class PointsDesk(QObject):
             self._editor.add("Hold everything else still", pins)
 
     def _unclaimed(self, spacing: float, taken: list[Point], belonging: np.ndarray | None) -> list[XY]:
-        """An even grid over the picture, without points' own places and what goes along with them where they are now."""
+        """An even grid over the picture, without points' own places and what goes along with them where it is now."""
         columns, rows = max(1, round(self._editor.aspect / spacing)), max(1, round(1.0 / spacing))
         places = [((i + 0.5) / columns, (j + 0.5) / rows) for j in range(rows) for i in range(columns)]
         free = [xy for xy in places if not any(self._editor.claims(point, xy) for point in self.model.points)]
