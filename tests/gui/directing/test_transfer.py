@@ -182,7 +182,7 @@ def test_following_can_be_cancelled_and_never_holds_the_window(
     threads: list[str] = []
     inside, go_on = threading.Event(), threading.Event()
 
-    def slow(path: Path, fps: float, *, progress, cancelled) -> None:
+    def slow(path: Path, fps: float, *, follow, progress, cancelled) -> None:
         threads.append(threading.current_thread().name)
         progress(0.5)
         inside.set()
