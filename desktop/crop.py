@@ -5,6 +5,7 @@ Owns its arithmetic. Never draws. Any thread.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,6 +41,12 @@ class Crop:
     def photograph(self, picture: Picture) -> np.ndarray:
         """uint8 [H, W, 3]: the same part at the picture's own resolution."""
         return picture.photograph(self.bucket, self.centre, self.zoom)
+
+
+def shape_name(bucket: Bucket) -> str:
+    """As people write it: 16:9."""
+    divisor = math.gcd(*bucket)
+    return f"{bucket[0] // divisor}:{bucket[1] // divisor}"
 
 
 def best_crop(picture: Picture, buckets: tuple[Bucket, ...]) -> Crop:

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import theme
-from desktop.crop import Bucket, Crop, to_qimage
+from desktop.crop import Bucket, Crop, shape_name, to_qimage
 from inference.picture import MAX_ZOOM, Picture
 
 _SLIDER_STEPS = 1000
@@ -208,7 +208,7 @@ class CropPanel(QWidget):
         side.addWidget(hint)
         shapes = QHBoxLayout()
         for index, bucket in enumerate(buckets):
-            button = QPushButton(_shape_name(bucket), checkable=True, focusPolicy=Qt.FocusPolicy.NoFocus)
+            button = QPushButton(shape_name(bucket), checkable=True, focusPolicy=Qt.FocusPolicy.NoFocus)
             button.clicked.connect(lambda _=False, chosen=bucket: self.choose_bucket(chosen))
             self._shapes.addButton(button, index)
             shapes.addWidget(button)
@@ -259,8 +259,3 @@ class CropPanel(QWidget):
     def _show_preview(self) -> None:
         if self._picture is not None:
             self._preview.setPixmap(QPixmap.fromImage(to_qimage(self.crop.apply(self._picture))))
-
-
-def _shape_name(bucket: Bucket) -> str:
-    divisor = math.gcd(*bucket)
-    return f"{bucket[0] // divisor}:{bucket[1] // divisor}"

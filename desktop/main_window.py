@@ -18,10 +18,12 @@ from desktop.conductor import Conductor
 from desktop.cover import CoverWatch
 from desktop.crop import Bucket
 from desktop.crop_panel import CropPanel
+from desktop.directing.ati_desk import AtiDesk
 from desktop.directing.camera import PAGE as CAMERA_PAGE
 from desktop.directing.camera import CameraDesk
 from desktop.directing.camera_page import CameraPage
 from desktop.directing.depth_brush import DepthBrush
+from desktop.directing.depth_estimates import DepthEstimates
 from desktop.directing.depth_page import NAME as DEPTH_PAGE
 from desktop.directing.depth_page import DepthPage
 from desktop.directing.dock import DirectDock
@@ -40,7 +42,7 @@ from desktop.edits import PointEditor
 from desktop.gallery import Choice, Gallery, StartPanel, thumbnail
 from desktop.handles import HandleModel
 from desktop.picture_desk import PictureDesk
-from desktop.pictures import FILE_FILTER, Starter, may_hold_picture
+from desktop.pictures import OPEN_FILTER, Starter, may_hold_picture
 from desktop.player import Player
 from desktop.prompt import PromptBox
 from desktop.recorded_hand import Demo
@@ -87,8 +89,9 @@ class MainWindow(QMainWindow):
         self.stage = Stage(self.viewport, self.crop_panel)
         self.pictures = PictureDesk(self.crop_panel, buckets, by_path, data_dir / "pictures", self)
         self.depth_brush = DepthBrush(self.player, self.viewport, self.pictures, self.editor.undo_stack, self)
+        self.depth_estimates = DepthEstimates(self.depth_brush, self.pictures, self._settings, self)
         toys = resource_path("assets", "toys")
-        self.toys = ToyBox(self.viewport, self.pictures, toys, data_dir / "compositions", buckets[0], self)
+        self.toys = ToyBox(self.viewport, self.pictures, toys, data_dir / "compositions", buckets, self)
         choices = tuple(Choice(s.path, s.title, s.credit, thumbnail(s.path)) for s in starters)
         choices = tuple(choice for choice in choices if not choice.image.isNull())
         recent = self.recent_choices()
@@ -108,7 +111,7 @@ class MainWindow(QMainWindow):
         self.start = StartPanel(choices, recent)
         self.prompt = PromptBox()
         self.status = StatusLine()
-        self.transfer = TransferDesk(self)
+        self.transfer = TransferDesk(self, self._settings)
         self.conductor = Conductor(self, by_path, self._settings)
         self.telemetry = TelemetryDock(self.conductor.readings, self)
         self.full_screen = False
@@ -143,6 +146,8 @@ class MainWindow(QMainWindow):
         self.start.open_asked.connect(self._open_dialog)
         self._connect_depth()
         self.conductor.connect_parts()
+        self.ati = AtiDesk(self.pictures, self.prompt, self.paths, self)
+        self.ati.failed.connect(self.stage.banner.show_problem)
 
     # ---- layout -----------------------------------------------------------------------------------
 
@@ -222,7 +227,8 @@ class MainWindow(QMainWindow):
 
     def _connect_depth(self) -> None:
         brush = self.depth_brush
-        self.direct.add_page(DEPTH_PAGE, DepthPage(brush))
+        self.direct.add_page(DEPTH_PAGE, DepthPage(brush, self.depth_estimates))
+        self.depth_estimates.failed.connect(self.stage.banner.show_problem)
         brush.failed.connect(self.stage.banner.show_problem)
         brush.switched.connect(self.actions_by_id["depth"].setChecked)
         brush.switched.connect(self.viewport.lens.turn_off)
@@ -247,7 +253,7 @@ class MainWindow(QMainWindow):
         return tuple(Choice(path, path.name, "", image) for path, image in recent if not image.isNull())
 
     def _open_dialog(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Open picture", "", FILE_FILTER)
+        name, _ = QFileDialog.getOpenFileName(self, "Open picture", "", OPEN_FILTER)
         if name:
             self.show_start(False)
             self.pictures.open_path(Path(name))
@@ -313,6 +319,7 @@ class MainWindow(QMainWindow):
         self.toys.stop()
         self.pictures.stop()
         self.depth_brush.stop()
+        self.depth_estimates.stop()
         self.transfer.stop()
         self.player.stop()
         self.stage.dispose()

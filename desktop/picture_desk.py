@@ -15,7 +15,7 @@ from PySide6.QtCore import QMimeData, QObject, Signal
 
 from desktop.crop import Bucket, Crop, best_crop, loses_much
 from desktop.crop_panel import CropPanel
-from desktop.pictures import Opened, PictureLoader, Starter, picture_file
+from desktop.pictures import EXAMPLES, Opened, PictureLoader, Starter, picture_file
 from inference.errors import UserError
 from inference.picture import Picture
 
@@ -31,6 +31,7 @@ class PictureDesk(QObject):
     cropping_changed = Signal(bool)
     failed = Signal(object)  # UserError
     noted = Signal(str)
+    examples_asked = Signal(object)  # Path of a list of pictures with prompts and tracks
 
     def __init__(
         self,
@@ -96,6 +97,9 @@ class PictureDesk(QObject):
     def open_path(self, path: Path) -> None:
         """A file by any of its names; a starter is known by its place, however it was reached."""
         path = path.resolve()
+        if path.suffix.lower() in EXAMPLES:
+            self.examples_asked.emit(path)
+            return
         starter = self._starters.get(path)
         self._loader.request(path, starter.title if starter else path.name, own=starter is None)
 

@@ -23,7 +23,10 @@ from inference.picture import Picture, load_picture
 log = logging.getLogger(__name__)
 
 TOY_FORMAT = "application/x-motionstream-toy"  # a drag out of the toy box
-FILE_FILTER = "Pictures (*.png *.jpg *.jpeg *.webp *.gif *.bmp *.tif *.tiff);;All files (*)"
+EXAMPLES = (".yaml", ".yml")  # ATI's: a picture, a prompt and tracks
+_PICTURES = "Pictures (*.png *.jpg *.jpeg *.webp *.gif *.bmp *.tif *.tiff)"
+FILE_FILTER = f"{_PICTURES};;All files (*)"
+OPEN_FILTER = f"{_PICTURES};;Examples of ATI (*.yaml *.yml);;All files (*)"
 
 
 @dataclass(frozen=True)

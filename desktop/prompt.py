@@ -30,6 +30,11 @@ class PromptBox(QLineEdit):
         hint = "Describe the motion and press Enter"
         self.setPlaceholderText(f"{hint}, for instance: {example}" if example else hint)
 
+    def put(self, text: str) -> None:
+        """As if a person had typed it and pressed Enter; the keyboard stays where it is."""
+        self.setText(text)
+        self.applied.emit(self.text().strip())
+
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride:
             event.accept()  # the key goes to the text field and to no action of the window

@@ -1,5 +1,6 @@
 """What the application remembers from one start to the next: the folder of saved files, the
-switches, the gamepad's controls, and the last pictures.
+switches, the gamepad's controls, the models of the person's own, and the last
+pictures.
 
 Owns `settings.ini` and the thumbnails of recent pictures, in the person's data folder. A folder that cannot be written
 costs the memory and nothing else. UI thread.
@@ -70,6 +71,26 @@ class Settings:
     @gamepad.setter
     def gamepad(self, text: str) -> None:
         self._file.setValue("gamepad", text)
+
+    @property
+    def depth_model(self) -> Path | None:
+        """The person's own depth model, asked about every picture; None for the model package's."""
+        name = str(self._file.value("depth_model", "", str))
+        return Path(name) if name else None
+
+    @depth_model.setter
+    def depth_model(self, file: Path | None) -> None:
+        self._file.setValue("depth_model", str(file or ""))
+
+    @property
+    def point_tracker(self) -> Path | None:
+        """The checkpoint of CoTracker that follows a video's points; None for OpenCV's."""
+        name = str(self._file.value("point_tracker", "", str))
+        return Path(name) if name else None
+
+    @point_tracker.setter
+    def point_tracker(self, checkpoint: Path | None) -> None:
+        self._file.setValue("point_tracker", str(checkpoint or ""))
 
     @property
     def recent(self) -> tuple[Path, ...]:

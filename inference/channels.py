@@ -325,6 +325,13 @@ class SetDepth:
     depth: np.ndarray | None
 
 
+@dataclass(frozen=True, eq=False)
+class GetBelonging:
+    """Answers how far each place of the picture goes along with `places` [N, 2]: float32 [h, w] (`Stream.belongs`)."""
+
+    places: np.ndarray
+
+
 @dataclass(frozen=True)
 class Pause:
     """Generate nothing until Resume; holds through a Load or Restart, and before the first one."""
@@ -340,7 +347,7 @@ class Stop:
     """End the engine's thread."""
 
 
-Command = Load | Restart | SetPrompt | GetDepth | SetDepth | Pause | Resume | Stop
+Command = Load | Restart | SetPrompt | GetDepth | SetDepth | GetBelonging | Pause | Resume | Stop
 
 
 class CommandQueue:

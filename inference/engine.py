@@ -26,6 +26,7 @@ from inference.channels import (
     ControlMailbox,
     Frame,
     FrameRing,
+    GetBelonging,
     GetDepth,
     Load,
     Pause,
@@ -178,6 +179,8 @@ class Engine:
                     self._set_prompt(text)
                 case GetDepth():
                     answer = self._with_picture().depth()
+                case GetBelonging(places):
+                    answer = self._with_picture().belongs(places)
                 case SetDepth(depth):
                     self._with_picture().set_depth(depth)
                 case Pause():

@@ -92,7 +92,11 @@ class Picture:
 
 def best_bucket(picture: Picture, buckets: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """The bucket (width, height) whose aspect is nearest to the picture's."""
-    aspect = picture.size[0] / picture.size[1]
+    return nearest_bucket(picture.size[0] / picture.size[1], buckets)
+
+
+def nearest_bucket(aspect: float, buckets: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The bucket (width, height) whose width over height is nearest to `aspect`."""
     return min(buckets, key=lambda bucket: abs(math.log(bucket[0] / bucket[1] / aspect)))
 
 

@@ -66,7 +66,7 @@ SYSTEM_EXTRA = {
 DOWNLOAD_MB = {
     "run": 320,
     "train": 25,
-    "test": 60,
+    "test": 100,
     "measure": 20,
     "build": 10,
     "gpu": 200,

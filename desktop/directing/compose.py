@@ -71,6 +71,14 @@ class Composition:
         rest.insert(place, self.toys[index])
         return replace(self, toys=tuple(rest))
 
+    def reshaped(self, size: tuple[int, int]) -> Composition:
+        """In another shape: every toy where it was on the picture, and as large against its shorter side."""
+        shrunk = (min(size) / size[1]) / (min(self.size) / self.size[1])
+        made = replace(self, size=size)
+        for index, toy in enumerate(self.toys):
+            made = made.changed(index, replace(toy, height=toy.height * shrunk))
+        return made
+
     @property
     def aspect(self) -> float:
         return self.size[0] / self.size[1]

@@ -115,6 +115,19 @@ class DepthBrush(QObject):
         """A depth picture that another program made of the open one: white is nearest."""
         self._loader.request(path, path.name, own=True)
 
+    def take_estimate(self, picture: np.ndarray, depth: np.ndarray, name: str, *, as_edit: bool) -> None:
+        """What another model makes of `picture` is from now on what the picture says. What was painted stays unless
+        the person asks for this now (`as_edit`), which can be undone.
+        """
+        if picture is not self._picture:  # another one was opened since
+            return
+        painted = self._depth is not self._own
+        self._own = depth
+        if self._depth is not None and as_edit:
+            self._push(f"Depth by {name}", depth)
+        elif not painted:
+            self._put(depth)
+
     def stop(self) -> None:
         """When the window closes."""
         self._loader.stop()
@@ -138,9 +151,10 @@ class DepthBrush(QObject):
             fault = answer if isinstance(answer, UserError) else None
             self.failed.emit(fault or UserError("The depth of this picture cannot be told.", next="Try again."))
             return
-        self._own = self._depth = answer
-        self._show(answer)
-        self.changed.emit()
+        if self._own is None:  # an estimate may have come first
+            self._own = self._depth = answer
+            self._show(answer)
+            self.changed.emit()
 
     def _on_file(self, opened: Opened) -> None:
         if self._depth is None:  # another picture was opened since

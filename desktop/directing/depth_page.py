@@ -1,6 +1,7 @@
 """The page of the depth brush.
 
-Owns the layout. What its buttons do is in `desktop.directing.depth_brush`. UI thread.
+Owns the layout. What its buttons do is in `desktop.directing.depth_brush` and `desktop.directing.depth_estimates`. UI
+thread.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.directing.depth_brush import MAX_RADIUS, MIN_RADIUS, DepthBrush
+from desktop.directing.depth_estimates import DepthEstimates
 from desktop.pictures import FILE_FILTER
 
 NAME = "Depth"  # in the dock
+_MODEL_FILTER = "Depth models (*.onnx *.pt *.pth);;All files (*)"
 _STEPS = 100
 _ABOUT = (
     "How near everything is decides how the picture moves when the camera flies. "
@@ -32,15 +35,18 @@ _HOW = "Left button paints, right button the other way, wheel sets the size, Ctr
 
 
 class DepthPage(QWidget):
-    """Follows the brush and asks it."""
+    """Follows the brush and the estimates, and asks them."""
 
-    def __init__(self, brush: DepthBrush) -> None:
+    def __init__(self, brush: DepthBrush, estimates: DepthEstimates) -> None:
         super().__init__()
-        self._brush = brush
+        self._brush, self._estimates = brush, estimates
         self.paint = _button("Paint depth", checkable=True)
         self.nearer, self.farther = _button("Nearer", checkable=True), _button("Farther", checkable=True)
         self.from_picture, self.flat = _button("From the picture"), _button("Flat")
         self.from_file = _button("From a file…")
+        self.estimate, self.forget = _button("Estimate with…"), _button("Forget it")
+        self.estimate.setToolTip("a depth model that you have: Depth Anything V2 in ONNX, or MoGe's model.pt")
+        self.model = _words("")
         self.size = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=_STEPS)
         self.size.setAccessibleName("Brush size")
         self.size.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -61,6 +67,8 @@ class DepthPage(QWidget):
         column.addWidget(self._size_row)
         column.addLayout(_beside(self.from_picture, self.flat))
         column.addWidget(self.from_file)
+        column.addLayout(_beside(self.estimate, self.forget))
+        column.addWidget(self.model)
         column.addWidget(_words(_HOW))
         column.addStretch(1)
         self.paint.clicked.connect(brush.turn)
@@ -70,6 +78,9 @@ class DepthPage(QWidget):
         self.from_picture.clicked.connect(brush.return_to_picture)
         self.flat.clicked.connect(brush.make_flat)
         self.from_file.clicked.connect(self._choose_file)
+        self.estimate.clicked.connect(self._choose_model)
+        self.forget.clicked.connect(lambda: estimates.choose(None))
+        estimates.changed.connect(self._refresh)
         brush.switched.connect(self._refresh)
         brush.changed.connect(self._refresh)
         self._refresh()
@@ -79,8 +90,18 @@ class DepthPage(QWidget):
         if name:
             self._brush.open_file(Path(name))
 
+    def _choose_model(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Open a depth model", "", _MODEL_FILTER)
+        if name:
+            self._estimates.choose(Path(name))
+
     def _refresh(self) -> None:
-        brush = self._brush
+        brush, estimates = self._brush, self._estimates
+        self.estimate.setEnabled(brush.on and brush.ready and not estimates.busy)
+        self.forget.setEnabled(estimates.file is not None)
+        told = f"Every picture is looked at by {estimates.file.name}." if estimates.file else ""
+        self.model.setText("A depth model looks at the picture…" if estimates.busy else told)
+        self.model.setVisible(bool(self.model.text()))
         self.paint.setChecked(brush.on)
         (self.nearer if brush.nearer else self.farther).setChecked(True)
         self.size.blockSignals(True)

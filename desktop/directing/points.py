@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 
 from desktop.directing.brush import STEP, Brush
 from desktop.directing.gizmo import Gizmo
@@ -20,7 +20,7 @@ from desktop.handles import XY, Point
 from desktop.player import Player
 from desktop.settings import Settings
 from desktop.viewport import Viewport
-from inference.channels import Frame
+from inference.channels import Frame, GetBelonging
 from render.overlay import AMBER, Overlay, OverlayDots, OverlayLine
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ToolName = Literal["hand", "lasso", "brush"]
 
 STILL_SPACING = 24 / 144  # of the still pins, in picture heights; wider where the budget asks for it
+BELONGS = 0.5  # of a place: from here on it goes along with what is grabbed
 DEFAULT_SPEED = 1.5  # picture heights in a second of video, when the limit is switched on
 
 
@@ -37,6 +38,8 @@ class PointsDesk(QObject):
 
     changed = Signal()
     tool_chosen = Signal(str)  # its name
+
+    _told = Signal(object, object)  # points, and what goes along with them
 
     def __init__(
         self, editor: PointEditor, viewport: Viewport, player: Player, settings: Settings, parent: QObject | None = None
@@ -55,6 +58,8 @@ class PointsDesk(QObject):
         self.model.speed = settings.speed_limit
         self.model.subscribe(self.changed.emit)
         self.brush.changed.connect(self.changed)
+        self._engine = player.engine
+        self._told.connect(self._pin_the_rest, Qt.ConnectionType.QueuedConnection)  # from the engine's thread
         player.frame_due.connect(self._on_frame)
 
     def handlers(self) -> dict[str, Callable[[], None]]:
@@ -111,24 +116,49 @@ class PointsDesk(QObject):
         return [point for point in self.model.points if point.still]
 
     def hold_still(self) -> None:
-        """Pins over everything that no point has taken; the next call takes them away."""
+        """Pins over everything that no point has taken and that goes along with none; the next call takes them away."""
         if self._editor.dragging or not self._viewport.has_picture:
             return
         if stills := self.stills:
             self._editor.remove("Let everything else go", stills)
             return
+        taken = [point for point in self.model.points if self._is_grabbed(point)]
+        if not taken:
+            self._pin_the_rest([], None)
+            return
+        asked = self._engine.send(GetBelonging(np.array([point.origin for point in taken])))
+        asked.add_done_callback(lambda done: self._told.emit(taken, None if done.exception() else done.result()))
+
+    def _is_grabbed(self, point: Point) -> bool:
+        """Rather than a pin that holds its own place."""
+        return not point.pinned or point.xy != point.origin or point.id in self.model.selection
+
+    def _pin_the_rest(self, taken: list[Point], belonging: np.ndarray | None) -> None:
+        """taken: what was asked about; belonging: of the picture, float32 [h, w], None where nobody knows."""
+        if self.stills or self._editor.dragging:
+            return  # it took a moment: somebody was faster
         spacing = STILL_SPACING
-        while len(places := self._unclaimed(spacing)) > self.model.room > 0:
+        while len(places := self._unclaimed(spacing, taken, belonging)) > self.model.room > 0:
             spacing *= 1.1
         if places and self.model.room > 0:
             pins = [self.model.new_point(xy, pinned=True, radius=spacing / 2, side=1, still=True) for xy in places]
             self._editor.add("Hold everything else still", pins)
 
-    def _unclaimed(self, spacing: float) -> list[XY]:
-        """An even grid over the picture, without the places that points have taken."""
+    def _unclaimed(self, spacing: float, taken: list[Point], belonging: np.ndarray | None) -> list[XY]:
+        """An even grid over the picture, without points' own places and what goes along with them where it is now."""
         columns, rows = max(1, round(self._editor.aspect / spacing)), max(1, round(1.0 / spacing))
         places = [((i + 0.5) / columns, (j + 0.5) / rows) for j in range(rows) for i in range(columns)]
-        return [xy for xy in places if not any(self._editor.claims(point, xy) for point in self.model.points)]
+        free = [xy for xy in places if not any(self._editor.claims(point, xy) for point in self.model.points)]
+        if belonging is None:
+            return free
+        size = np.array(belonging.shape[::-1])
+        goes_along = np.zeros(len(free), np.bool_)
+        for point in taken:
+            cell = np.floor((np.array(free).reshape(-1, 2) - point.xy + point.origin) * size).astype(np.int64)
+            inside = ((cell >= 0) & (cell < size)).all(axis=1)
+            x, y = np.where(inside[:, None], cell, 0).T
+            goes_along |= inside & (belonging[y, x] > BELONGS)
+        return [xy for xy, along in zip(free, goes_along.tolist(), strict=True) if not along]
 
     # ---- release and speed --------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from PIL import Image
 from PySide6.QtCore import QMimeData, QObject, QSizeF, QTimer, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from desktop.crop import Bucket
 from desktop.directing.compose import MAX_TOYS, Composition, Painter, Placed, from_json, to_json
 from desktop.directing.cutouts import Shelf, read_cutout
 from desktop.directing.toy_tool import ToyTool
@@ -29,6 +30,7 @@ from desktop.picture_desk import PictureDesk
 from desktop.pictures import TOY_FORMAT
 from desktop.viewport import Viewport
 from inference.errors import UserError
+from inference.picture import nearest_bucket
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,10 @@ MOST_EARLIER = 6
 _PREVIEW_MS = 33
 _WHEEL_COMMAND_ID = 2
 _NEW_HEIGHT = 0.36  # of a toy that was just added, in picture heights
+
+
+def _size_of(bucket: Bucket) -> tuple[int, int]:
+    return SCALE * bucket[0], SCALE * bucket[1]
 
 
 class _Change(QUndoCommand):
@@ -79,16 +85,17 @@ class ToyBox(QObject):
         pictures: PictureDesk,
         bundled: Path,
         folder: Path,
-        landscape: tuple[int, int],
+        buckets: tuple[Bucket, ...],
         parent: QObject,
     ) -> None:
-        """bundled: `assets/toys`; folder: of compositions, made when needed; landscape: the bucket of a new one."""
+        """bundled: `assets/toys`; folder: of compositions, made when needed; a new one has the first bucket's shape."""
         super().__init__(parent)
         self.shelf = Shelf(bundled, folder)
         self.composition: Composition | None = None
         self.selected: int | None = None
         self.undo_stack = QUndoStack(self)
-        self._viewport, self._pictures, self._folder, self._landscape = viewport, pictures, folder, landscape
+        self._viewport, self._pictures, self._folder = viewport, pictures, folder
+        self.buckets, self._bucket = buckets, buckets[0]
         self._painter = Painter(self.shelf.picture)
         self._kept: Composition | None = None  # as of the last edit
         self._file: Path | None = None  # what this composition is written to
@@ -117,10 +124,23 @@ class ToyBox(QObject):
     def set_background(self, name: str) -> None:
         """A bundled background under what is composed; begins where nothing is."""
         if self.composition is None:
-            width, height = self._landscape
-            self._begin(Composition(name, (SCALE * width, SCALE * height)))
+            self._begin(Composition(name, _size_of(self._bucket)))
         else:
             self._edit("Background", replace(self.composition, background=name))
+
+    @property
+    def bucket(self) -> Bucket:
+        """The shape of what is composed, or of the next composition."""
+        if self.composition is None:
+            return self._bucket
+        return nearest_bucket(self.composition.aspect, self.buckets)
+
+    def set_shape(self, bucket: Bucket) -> None:
+        """One of the shapes that the model knows, for what is composed and for the next ones."""
+        self._bucket = bucket
+        if self.composition is not None and bucket != self.bucket:
+            self._edit("Shape", self.composition.reshaped(_size_of(bucket)))
+        self.changed.emit()
 
     def use_present_picture(self) -> None:
         """The picture that is shown as the background, in its own shape."""

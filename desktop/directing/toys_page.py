@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import theme
-from desktop.crop import to_qimage
+from desktop.crop import Bucket, shape_name, to_qimage
 from desktop.directing.toys import ToyBox
 from desktop.gallery import Choice, Tile
 from desktop.pictures import TOY_FORMAT
@@ -106,7 +106,10 @@ class ToysPage(QWidget):
         self._column.addLayout(_row(self.live, self.cancel))
         self._selected = self._lay_out_selected()
         self._column.addWidget(self._selected)
-        self._say("Background", "heading")
+        self.shapes = [self._shape(bucket) for bucket in box.buckets]
+        background = QLabel("Background")
+        background.setObjectName("heading")
+        self._column.addLayout(_row(background, *self.shapes))
         self._lay_out_places()
         kinds = dict.fromkeys(toy.kind for toy in box.shelf.toys)
         for kind in kinds:
@@ -145,6 +148,12 @@ class ToysPage(QWidget):
         column.addLayout(_row(self.mirror, self.shadow, self.remove))
         column.addLayout(_row(self.nearer, self.farther))
         return whole
+
+    def _shape(self, bucket: Bucket) -> QPushButton:
+        button = self._button(shape_name(bucket), lambda: self._box.set_shape(bucket))
+        button.setCheckable(True)
+        button.setToolTip("the shape of the picture")
+        return button
 
     def _lay_out_places(self) -> None:
         grid = QGridLayout()
@@ -188,6 +197,8 @@ class ToysPage(QWidget):
         composition, selected = self._box.composition, self._box.selected
         self.live.setEnabled(composition is not None)
         self.cancel.setEnabled(composition is not None)
+        for button, bucket in zip(self.shapes, self._box.buckets, strict=True):
+            button.setChecked(bucket == self._box.bucket)
         self._selected.setVisible(composition is not None)
         self._selected.setEnabled(selected is not None)
         self.shadow.setChecked(composition is not None and selected is not None and composition.toys[selected].shadow)

@@ -22,16 +22,18 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from desktop.directing.transfer_box import TransferBox
-from desktop.directing.transfer_page import FILE_FILTER, TransferPage
+from desktop.directing.transfer_page import CHECKPOINT_FILTER, FILE_FILTER, TransferPage
 from inference.channels import Frame
 from inference.engine import lower_thread_priority
 from inference.errors import UserError, as_user_error
 from inference.motion.borrow import BorrowedMotion, Driving, borrow
+from inference.motion.point_tracks import Follow, followed
 from inference.motion.transfer import TransferSource
 from inference.motion.webcam import Camera, Webcam, WebcamSource, cameras
 
 if TYPE_CHECKING:
     from desktop.main_window import MainWindow
+    from desktop.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +50,16 @@ class TransferDesk(QObject):
     _answered = Signal(int, object)  # of which opening: Driving, UserError, or None where it was cancelled
     _camera_lost = Signal(object, object)  # Webcam, UserError
 
-    def __init__(self, window: MainWindow) -> None:
+    def __init__(self, window: MainWindow, settings: Settings) -> None:
         super().__init__(window)
-        self._window = window
+        self._window, self._settings = window, settings
         self.page = TransferPage()
         self.box = TransferBox(window.viewport.picture_size, self)
         self.driving: Driving | None = None
         self.webcam: Webcam | None = None
         self.key: int | None = None  # of what is lent
+        self._path: Path | None = None  # of the video that was opened last
+        self._co_tracker: tuple[Path, Follow] | None = None  # the worker's
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="transfer", initializer=lower_thread_priority)
         self._numbers = itertools.count(1)
         self._opening = 0
@@ -77,6 +81,8 @@ class TransferDesk(QObject):
         page.open_asked.connect(self._open_dialog)
         page.dropped.connect(self.open)
         page.camera_asked.connect(self.watch)
+        page.tracker_asked.connect(self._choose_tracker)
+        page.show_tracker(settings.point_tracker)
         page.play_asked.connect(self.toggle)
         page.cancel_asked.connect(self._cancel)
         page.changed.connect(self._on_changed)
@@ -102,9 +108,20 @@ class TransferDesk(QObject):
         """Follows a video; what was there before stays until this one is ready."""
         self._cancelled.set()
         self._cancelled = threading.Event()
+        self._path = path
         self._opening = next(self._numbers)
         self.page.show_busy(0.0)
-        self._pool.submit(self._work, self._opening, path, self._fps(), self._cancelled)
+        checkpoint = self._settings.point_tracker
+        self._pool.submit(self._work, self._opening, path, self._fps(), checkpoint, self._cancelled)
+
+    def follow_by(self, checkpoint: Path | None) -> None:
+        """From now on a video's points are followed by this checkpoint of CoTracker; None: by OpenCV. An open video is
+        followed again.
+        """
+        self._settings.point_tracker = checkpoint
+        self.page.show_tracker(checkpoint)
+        if self._path is not None and self.webcam is None:
+            self.open(self._path)
 
     def watch(self, camera: Camera) -> None:
         """Switches a camera on, in place of whatever was borrowed."""
@@ -153,14 +170,29 @@ class TransferDesk(QObject):
         if key is not None:
             self._window.score.end(key)
 
-    def _work(self, number: int, path: Path, fps: float, cancelled: threading.Event) -> None:  # on the worker
+    def _work(
+        self, number: int, path: Path, fps: float, checkpoint: Path | None, cancelled: threading.Event
+    ) -> None:  # on the worker
         try:
             answer: Driving | UserError | None = borrow(
-                path, fps, progress=lambda share: self._told.emit(number, share), cancelled=cancelled.is_set
+                path,
+                fps,
+                follow=self._follow(checkpoint),
+                progress=lambda share: self._told.emit(number, share),
+                cancelled=cancelled.is_set,
             )
         except Exception as fault:  # decoders meet every broken file there is
             answer = as_user_error(fault, f"{path.name} cannot be followed", next="Choose another video.")
         self._answered.emit(number, answer)
+
+    def _follow(self, checkpoint: Path | None) -> Follow:  # on the worker
+        if checkpoint is None:
+            return followed
+        if self._co_tracker is None or self._co_tracker[0] != checkpoint:
+            from inference.motion.co_tracker import CoTracker  # here: the window opens without torch
+
+            self._co_tracker = (checkpoint, CoTracker(checkpoint))
+        return self._co_tracker[1]
 
     def _on_told(self, number: int, share: float) -> None:
         if number == self._opening:
@@ -278,6 +310,17 @@ class TransferDesk(QObject):
         self.page.screen.show_frame(picture, _points(in_video, moment_s))
         self.box.points = _points(motion, moment_s)
         self._window.viewport.repaint_soon()
+
+    def _choose_tracker(self, co_tracker: bool) -> None:
+        name = ""
+        if co_tracker:
+            name, _ = QFileDialog.getOpenFileName(
+                self._window, "Open a checkpoint of CoTracker3", "", CHECKPOINT_FILTER
+            )
+        if name or not co_tracker:
+            self.follow_by(Path(name) if name else None)
+        else:
+            self.page.show_tracker(self._settings.point_tracker)
 
     def _open_dialog(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self._window, "Borrow the motion of a video", "", FILE_FILTER)

@@ -42,6 +42,7 @@ from inference.motion.transfer import Round
 from inference.motion.webcam import Camera
 
 FILE_FILTER = "Videos (*.mp4 *.mov *.mkv *.webm *.avi *.m4v *.gif *.mpg *.mpeg *.ogv);;All files (*)"
+CHECKPOINT_FILTER = "CoTracker3 (*.pth *.pt);;All files (*)"
 
 _LEND: tuple[tuple[Lend, str, str], ...] = (
     ("all", "All", "everything that moves in the video"),
@@ -107,6 +108,7 @@ class TransferPage(QWidget):
     camera_asked = Signal(object)  # Camera
     play_asked = Signal()
     cancel_asked = Signal()
+    tracker_asked = Signal(bool)  # CoTracker, rather than OpenCV
     changed = Signal()
     seen = Signal(bool)  # the page came into sight or went
 
@@ -133,6 +135,10 @@ class TransferPage(QWidget):
             self._lend.addButton(button, number)
             lend_row.addWidget(button)
         self._lend.idClicked.connect(lambda _: self.changed.emit())
+        self._tracker = QComboBox(focusPolicy=Qt.FocusPolicy.NoFocus)
+        self._tracker.addItems(["OpenCV", "CoTracker3…"])
+        self._tracker.setToolTip("what follows a video's points; CoTracker3 if you have it, non-commercial")
+        self._tracker.activated.connect(lambda index: self.tracker_asked.emit(index == 1))
         self._round = QComboBox(focusPolicy=Qt.FocusPolicy.NoFocus)
         for way, text in _ROUND:
             self._round.addItem(text, way)
@@ -168,7 +174,7 @@ class TransferPage(QWidget):
         settings.setVerticalSpacing(9)
         settings.setColumnStretch(1, 1)
         settings.setColumnMinimumWidth(2, 40)
-        rows = (("Lend", lend_row, None), ("At the end", self._round, None))
+        rows = (("Followed by", self._tracker, None), ("Lend", lend_row, None), ("At the end", self._round, None))
         rows += (("Speed", self._speed, self._speed_text), ("Turn", self._turn, self._turn_text))
         for number, (name, part, value) in enumerate(rows):
             label = QLabel(name)
@@ -224,6 +230,11 @@ class TransferPage(QWidget):
         for camera in cameras:
             self.camera.addItem(camera.name, camera)
         self.camera.setEnabled(bool(cameras))
+
+    def show_tracker(self, checkpoint: Path | None) -> None:
+        """What follows the points of a video; None is OpenCV."""
+        self._tracker.setItemText(1, f"CoTracker3 ({checkpoint.name})" if checkpoint else "CoTracker3…")
+        self._tracker.setCurrentIndex(int(checkpoint is not None))
 
     def show_busy(self, share: float | None) -> None:
         """How much of a video was looked at, in 0 to 1; None when none is."""

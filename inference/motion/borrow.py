@@ -6,7 +6,7 @@ thread: it takes about as long as the video does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ import numpy as np
 from inference.errors import UserError
 from inference.motion.driving_video import frames_of
 from inference.motion.ego_motion import ego_motion, moved_by
-from inference.motion.point_tracks import PointTracker, Seen
+from inference.motion.point_tracks import Follow, Seen, followed
 from inference.motion.track_choice import chosen, in_company, reach
 
 Lend = Literal["all", "camera", "objects"]
@@ -85,33 +85,40 @@ def borrow(
     path: Path,
     fps: float,
     *,
+    follow: Follow = followed,
     progress: Callable[[float], None] = lambda share: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Driving | None:
-    """The motion of a video, sampled at `fps`; None where it was cancelled. progress: told from 0 to 1.
+    """The motion of a video, sampled at `fps`; None where it was cancelled. follow: who finds and follows the points.
+    progress: told from 0 to 1.
 
     Raises UserError for a file that holds no video, a single frame, or nothing that moves.
     """
     cv2.setNumThreads(1)  # the other core is the model's
-    tracker = PointTracker()
     times: list[float] = []
-    sights: list[Seen] = []
     pictures: list[bytes] = []
     size, note = np.ones(2), ""
-    for frame in frames_of(path):
-        if cancelled():
-            return None
-        if frame.time_s > LONGEST_S:
-            note = f"Only the first {LONGEST_S:.0f} seconds of {path.name} are used."
-            break
-        if times and frame.time_s - times[-1] < 0.9 / MOST_RATE:
-            continue
-        times.append(frame.time_s)
-        sights.append(tracker.step(cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)))
-        pictures.append(thumbnail(frame.image))
-        size = np.array(frame.image.shape[1::-1], np.float64)
-        if frame.seconds:
-            progress(min(1.0, frame.time_s / min(frame.seconds, LONGEST_S)))
+
+    def images() -> Iterator[np.ndarray]:
+        nonlocal size, note
+        for frame in frames_of(path):
+            if cancelled():
+                return
+            if frame.time_s > LONGEST_S:
+                note = f"Only the first {LONGEST_S:.0f} seconds of {path.name} are used."
+                return
+            if times and frame.time_s - times[-1] < 0.9 / MOST_RATE:
+                continue
+            times.append(frame.time_s)
+            pictures.append(thumbnail(frame.image))
+            size = np.array(frame.image.shape[1::-1], np.float64)
+            yield frame.image
+            if frame.seconds:
+                progress(min(1.0, frame.time_s / min(frame.seconds, LONGEST_S)))
+
+    sights = follow(images())
+    if cancelled():
+        return None
     if len(times) < 2:
         raise UserError(f"{path.name} is a single picture: nothing moves in it.", next="Choose a video.")
     rows = np.array(times)

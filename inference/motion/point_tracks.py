@@ -12,6 +12,7 @@ up never comes back: what is found there later is a new point.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -37,6 +38,15 @@ class Seen:
 
     ids: np.ndarray
     xy: np.ndarray
+
+
+Follow = Callable[[Iterator[np.ndarray]], list[Seen]]  # all frames of a video, uint8 [H, W, 3], to what each shows
+
+
+def followed(images: Iterator[np.ndarray]) -> list[Seen]:
+    """The points of a video (`Follow`), by what this module does."""
+    tracker = PointTracker()
+    return [tracker.step(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) for image in images]
 
 
 class PointTracker:

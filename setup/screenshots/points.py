@@ -30,6 +30,7 @@ def scene(window: MainWindow, wait: Callable[[Callable[[], object]], None]) -> N
     for place in places:
         QTest.mouseClick(window.viewport, _BUTTON, _KEYS, place)
     window.points_desk.hold_still()
+    wait(lambda: window.points_desk.stills)
     window.points_desk.select_all()
     centre = (places[0] + places[1]) / 2
     reach = abs(places[0].y() - places[1].y()) / 2 + MARGIN_PX + STEM_PX

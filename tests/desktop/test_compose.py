@@ -110,6 +110,20 @@ def test_changes_stay_within_bounds_and_leave_the_rest() -> None:
         Composition("ground", SIZE, (first,) * MAX_TOYS).with_toy(first)
 
 
+def test_another_shape_keeps_places_and_sizes() -> None:
+    """A toy is as large against the shorter side in every shape, and none is lost on the way there and back."""
+    toys = (Placed("bar", (0.2, 0.3), 0.4, 20.0, mirrored=True), Placed("bar", (0.8, 0.8), 0.2, shadow=False))
+    wide = Composition("ground", SIZE, toys)
+    tall = wide.reshaped((144, 256))
+    assert tall.size == (144, 256)
+    assert [toy.at for toy in tall.toys] == [toy.at for toy in toys]
+    assert [toy.height * 256 for toy in tall.toys] == pytest.approx([toy.height * 144 for toy in toys])
+    square = tall.reshaped((192, 192))
+    assert [toy.height for toy in square.toys] == pytest.approx([0.4, 0.2])
+    back = square.reshaped(SIZE)
+    assert [replace(toy, height=round(toy.height, 9)) for toy in back.toys] == list(toys)
+
+
 def test_json_keeps_everything() -> None:
     whole = Composition("ground", (1024, 576), (Placed("bar", (0.25, 0.75), 0.5, -30.0, True, False),))
     assert from_json(to_json(whole)) == whole

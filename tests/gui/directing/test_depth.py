@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PySide6.QtWidgets import QFileDialog
 
 from desktop.directing.depth_page import DepthPage
+from desktop.settings import Settings
 from inference.channels import GetDepth
 from inference.engine import EngineState
 from inference.motion.ground import ground_inverse_depth
 from tests.gui.conftest import Desk
 from tests.gui.directing.conftest import LiveDesk
+from tests.small_onnx import bright_is_near
 
 pytestmark = pytest.mark.directing
 
@@ -138,6 +141,48 @@ def test_a_look_that_fails_is_told_and_the_video_goes_on(desk: Desk, monkeypatch
     desk.wait(desk.window.stage.banner.isVisible)
     assert not desk.window.depth_brush.on
     desk.wait_for_state(EngineState.RUNNING)
+
+
+def test_a_model_of_the_persons_own_looks_at_this_picture_and_the_next(
+    painting: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chosen on the page, undone as a stroke is, remembered, asked by itself about another picture, and forgotten."""
+    desk, estimates, banner = painting, painting.window.depth_estimates, painting.window.stage.banner
+    (page,) = desk.window.direct.findChildren(DepthPage)
+    model = bright_is_near(tmp_path / "bright.onnx", ["height", "width"])
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    chosen = [tmp_path / "broken.onnx", model]
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(chosen[0]), ""))
+    desk.pointer.click(page.estimate.mapToGlobal(page.estimate.rect().center()))
+    desk.wait(banner.isVisible)
+    assert estimates.file is None
+    assert desk.stream.painted is None
+
+    banner.hide()
+    chosen.pop(0)
+    desk.wait(page.estimate.isEnabled)
+    desk.pointer.click(page.estimate.mapToGlobal(page.estimate.rect().center()))
+    desk.wait(lambda: desk.stream.painted is not None)
+    square, floor = (72, 128), (72, 20)  # the picture's bright square, and beside it
+    assert desk.stream.painted[square] > desk.stream.painted[floor] + 0.2
+    assert "bright.onnx" in page.model.text()
+    desk.key("ctrl+z")
+    desk.wait(lambda: np.array_equal(desk.stream.painted, OWN))
+
+    other = np.full((144, 256, 3), 40, np.uint8)
+    other[:, :128] = 250
+    Image.fromarray(other).save(tmp_path / "other.png")
+    desk.window.open_picture(tmp_path / "other.png")
+    desk.wait(
+        lambda: desk.stream.painted is not None and desk.stream.painted[20, 20] > desk.stream.painted[20, 200] + 0.2
+    )
+    desk.key("shift+d")
+    desk.wait(lambda: desk.window.depth_brush.ready)
+    assert Settings(desk.window._data_dir).depth_model == model
+
+    desk.pointer.click(page.forget.mapToGlobal(page.forget.rect().center()))
+    desk.wait(lambda: estimates.file is None)
+    assert not page.forget.isEnabled()
 
 
 def test_the_real_stream_takes_what_is_painted(live: LiveDesk) -> None:

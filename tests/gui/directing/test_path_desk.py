@@ -5,8 +5,9 @@ from pathlib import Path as FilePath
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QPoint
-from PySide6.QtWidgets import QToolTip
+from PySide6.QtWidgets import QInputDialog, QToolTip
 
 from desktop.directing.path_set import Drawn, Lent
 from desktop.directing.paths import PAGE
@@ -14,6 +15,8 @@ from desktop.resources import resource_path
 from inference.engine import EngineState
 from inference.motion.hand import GRID_SIDE, IDS_PER_HANDLE
 from inference.path_file import write_paths
+from inference.track_arrays import write_ati
+from inference.tracks import Tracks
 from tests.gui.conftest import Desk
 
 WAY = ((0.2, 0.4), (0.3, 0.4), (0.4, 0.42), (0.5, 0.5), (0.6, 0.6))
@@ -317,3 +320,34 @@ def test_keys_in_a_time_field_are_the_fields_own(desk: Desk) -> None:
     desk.wait(lambda: window.paths.set.paths[0].path.duration_s == 2.5)
     desk.wait(lambda: not field.hasFocus())
     assert not window.paths.playing.on
+
+
+def test_an_example_of_ati_opens_with_its_prompt_and_its_tracks(
+    desk: Desk, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two, the one that is chosen; a list that is wrong is told and changes nothing."""
+    picture = np.full((288, 512, 3), 90, np.uint8)
+    picture[100:180, 200:300] = 220
+    lines = []
+    for name in ("first", "second"):
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+        lines.append(f"- {{image: {name}.png, text: a {name} thing moves, track: {name}.pth}}")
+    rows = np.linspace((0.4, 0.5), (0.7, 0.5), 121)[:, None]  # [T, 1, 2]
+    tracks = Tracks(rows.astype(np.float32), np.ones((121, 1), np.bool_), np.arange(1))
+    for name in ("first", "second"):
+        write_ati(tmp_path / f"{name}.pth", tracks, (512.0, 288.0))
+    (tmp_path / "test.yaml").write_text("\n".join(lines))
+    (tmp_path / "wrong.yaml").write_text("- nothing")
+    desk.window.open_picture(tmp_path / "wrong.yaml")
+    desk.wait(desk.window.stage.banner.isVisible)
+    assert not desk.window.paths.set.items
+
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *given: (given[3][1], True))
+    desk.window.open_picture(tmp_path / "test.yaml")
+    desk.wait(lambda: desk.window.paths.set.paths)
+    assert desk.window.prompt.text() == "a second thing moves"
+    path = desk.window.paths.set.paths[0].path
+    np.testing.assert_allclose((path.knots[0], path.knots[-1]), ((0.4, 0.5), (0.7, 0.5)), atol=0.01)
+    assert path.duration_s == pytest.approx(5.0, abs=0.05)
+    assert desk.window._settings.recent[0].name == "second.png"
+    desk.wait(lambda: desk.stream.prompt == "a second thing moves")

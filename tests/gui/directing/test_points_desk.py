@@ -192,6 +192,9 @@ def test_everything_else_holds_still_and_gives_way(desk: Desk) -> None:
     height = np.array([256 / 144, 1.0])
     apart = np.abs((np.array([pin.xy for pin in pins]) - (0.32, 0.42)) * height).max(axis=1)
     assert apart.min() > 16 / 144, "a pin lies in the grabbed grid"
+    along = np.hypot(*(np.array([pin.xy for pin in pins]) - (0.32, 0.42)).T)
+    assert along.min() > 0.09, "a pin lies on what goes along: all within a tenth, says the fake stream"
+    assert along.min() < 0.2
     desk.drag((0.7, 0.6), (0.72, 0.6))
     assert len([point for point in points.points if point.still]) < len(pins)
     desk.key("ctrl+z")

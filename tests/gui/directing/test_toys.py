@@ -176,6 +176,24 @@ def test_what_was_composed_is_kept_and_can_be_taken_up(desk: Desk, tmp_path: Pat
     assert len(box.earlier()) == 1
 
 
+def test_a_shape_is_chosen_undone_and_made_live(desk: Desk) -> None:
+    """All three of the model's shapes, by clicks; the picture that opens has the last one."""
+    page, box = compose(desk), desk.window.toys
+    assert [button.text() for button in page.shapes] == ["16:9", "1:1", "9:16"]
+    assert page.shapes[0].isChecked()
+    for number, size in ((1, (768, 768)), (2, (576, 1024))):
+        click(desk, page.shapes[number], lambda size=size: box.composition.size == size)
+        assert page.shapes[number].isChecked()
+        desk.wait(lambda size=size: desk.window.viewport.frame_size == size)
+    desk.key("ctrl+z")
+    desk.wait(lambda: box.composition.size == (768, 768))
+    assert page.shapes[1].isChecked()
+    assert len(box.composition.toys) == 2
+    click(desk, page.live, lambda: not box.composing)
+    desk.wait(lambda: desk.stream.size == (192, 192))
+    assert box.bucket == (144, 256)  # the shape chosen last is that of the next composition
+
+
 def test_another_picture_ends_the_composition(desk: Desk, picture_file: Path) -> None:
     compose(desk)
     desk.window.pictures.open_path(picture_file)

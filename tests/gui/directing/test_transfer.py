@@ -1,5 +1,6 @@
 """Motion transfer in the window: a video is opened, placed, lent; and the picture goes along with it."""
 
+import sys
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PySide6.QtGui import QDropEvent
 
 from benchmarks.quality.tracker import follow
 from desktop.directing import transfer as desk_of_transfer
+from desktop.settings import Settings
 from inference.engine import EngineState
 from inference.errors import UserError
 from inference.motion.transfer import Placement
@@ -54,6 +56,24 @@ def test_a_video_is_lent_and_stopped_by_the_mouse(desk: Desk, panning: Path) -> 
     assert page.play.text() == "Stop"
     desk.pointer.click(where)
     desk.wait(lambda: not desk.stream.consumed[-1].ids.size)
+
+
+def test_a_tracker_that_is_not_installed_is_told_and_opencv_goes_on(
+    desk: Desk, panning: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The choice is remembered; going back to OpenCV follows the same video again."""
+    monkeypatch.setitem(sys.modules, "cotracker", None)
+    transfer, banner = desk.window.transfer, desk.window.stage.banner
+    desk.key("m")
+    desk.wait(transfer.page.isVisible)
+    transfer.follow_by(tmp_path / "scaled_online.pth")
+    assert Settings(desk.window._data_dir).point_tracker == tmp_path / "scaled_online.pth"
+    transfer.open(panning)
+    desk.wait(banner.isVisible)
+    assert transfer.driving is None
+    transfer.page.tracker_asked.emit(False)
+    desk.wait(lambda: transfer.driving is not None)
+    assert Settings(desk.window._data_dir).point_tracker is None
 
 
 def test_a_dropped_video_is_borrowed(desk: Desk, panning: Path) -> None:
@@ -162,7 +182,7 @@ def test_following_can_be_cancelled_and_never_holds_the_window(
     threads: list[str] = []
     inside, go_on = threading.Event(), threading.Event()
 
-    def slow(path: Path, fps: float, *, progress, cancelled) -> None:
+    def slow(path: Path, fps: float, *, follow, progress, cancelled) -> None:
         threads.append(threading.current_thread().name)
         progress(0.5)
         inside.set()
