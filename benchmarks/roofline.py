@@ -24,9 +24,9 @@ from typing import Any
 
 import torch
 
-from benchmarks.peak import matmul_peak_flops
 from inference import cost
 from inference.config import CacheConfig, ModelConfig, TransformerConfig, load_config
+from inference.peak import matmul_peak_flops
 from inference.pipeline import available_cores
 from inference.precision import fastest_dtype
 

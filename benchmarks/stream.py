@@ -41,7 +41,6 @@ from PySide6.QtCore import QEventLoop, QTimer
 
 from benchmarks import machine
 from benchmarks.display import ensure_display
-from benchmarks.peak import matmul_peak_flops
 from desktop.app import application, build_window, package_stream
 from desktop.main_window import MainWindow
 from desktop.resources import default_package, resource_path
@@ -49,6 +48,7 @@ from inference.autoencoder import CELL, FRAMES
 from inference.config import ModelConfig, load_config
 from inference.engine import EngineState
 from inference.motion_transformer import transformer_flops
+from inference.peak import matmul_peak_flops
 from inference.picture import best_bucket, load_picture
 from inference.pipeline import available_cores, share_cores
 from inference.precision import fastest_dtype

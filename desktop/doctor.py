@@ -114,7 +114,8 @@ def speed_findings(package: Path, speed: Speed) -> Iterator[Finding]:
     if speed.backend != "torch":
         value += f" and {speed.backend}"
     yield Finding("Computes on", value, advice)
-    value = f"{speed.fps:.1f} frames/s ({speed.frames} in {speed.seconds:.1f} s; made for {speed.target_fps:g})"
+    value = f"{speed.fps:.1f} frames/s ({speed.frames} in {speed.seconds:.1f} s; made for {speed.target_fps:g}, "
+    value += f"at best {speed.bound_fps:.0f} by its arithmetic)"
     if speed.fps >= speed.target_fps:
         yield Finding("Speed", value, "Fast enough: the picture runs at its full rate.")
     elif speed.fps >= _SMOOTH_FPS:

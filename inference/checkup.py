@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference.channels import ControlSnapshot, Handle
+from inference.cost import stages
 from inference.motion.hand import HandMotion
 from inference.offline import open_package
+from inference.peak import matmul_peak_flops
 from inference.pipeline import Pipeline, share_cores
+from inference.precision import fastest_dtype
 
 if TYPE_CHECKING:
     from inference.engine import StreamLike
@@ -29,7 +32,8 @@ _FIRST_CHUNKS = 2  # pay for lazy set-up
 @dataclass(frozen=True)
 class Speed:
     """fps: frames made a second, without waiting. target_fps: what the package is made for. device, number_format,
-    torch, backend: what computed them. frames: how many were made in how long. stages_ms: of the last chunk.
+    torch, backend: what computed them. bound_fps: what the performance model (`inference.cost`) allows at this
+    machine's peak, with nothing else to do. frames: how many were made in how long. stages_ms: of the last chunk.
     """
 
     fps: float
@@ -38,6 +42,7 @@ class Speed:
     number_format: str
     torch: str
     backend: str
+    bound_fps: float
     threads: int
     frames: int
     seconds: float
@@ -55,6 +60,7 @@ def measure_speed(package: Path, seconds: float = MEASURED_S) -> Speed:
     import torch  # here: a window without a model must still open
 
     stream, buckets = open_package(package, fastest=True)
+    peak = matmul_peak_flops(fastest_dtype())  # on all cores, as both halves of a chunk have them together
     share_cores()
     pipeline = Pipeline()
     width, height = buckets[0]
@@ -83,6 +89,8 @@ def measure_speed(package: Path, seconds: float = MEASURED_S) -> Speed:
         took_s = time.perf_counter() - began_s
     pipeline.stop()
     loaded = stream.package  # type: ignore[attr-defined]  # a Stream, which open_package promises less of
+    size = torch.finfo(loaded.dtype).bits // 8
+    chunk_flops = sum(stage.flops for stage in stages(loaded.config, width, height, size))
     return Speed(
         fps=frames / took_s,
         target_fps=stream.fps,
@@ -90,6 +98,7 @@ def measure_speed(package: Path, seconds: float = MEASURED_S) -> Speed:
         number_format=str(loaded.dtype).removeprefix("torch."),
         torch=torch.__version__,
         backend=stream.computed_by,
+        bound_fps=stream.frames_per_chunk / chunk_flops * peak,
         threads=torch.get_num_threads(),
         frames=frames,
         seconds=took_s,
