@@ -1,7 +1,7 @@
 """Depth by a larger model that a person has: Depth Anything V2 as an ONNX file, or MoGe as its own checkpoint.
 
 Owns opening such a file and asking it about one picture. Ships nothing, fetches nothing and never unpickles: an ONNX
-file is run by onnxruntime, a checkpoint is read with `weights_only` by MoGe's own package, and neither has to be
+file is run by OpenVINO, a checkpoint is read with `weights_only` by MoGe's own package, which has not to be
 installed before it is asked for. What comes out has the form of `inference.depth`. Any one thread, for seconds.
 
 - Depth Anything V2 (Yang et al., arXiv 2406.09414): one input [1, 3, H, W], one output [1, H, W] or [1, 1, H, W],
@@ -29,7 +29,6 @@ SIDE = 518  # pixels of the longer side, where a file leaves the size open: what
 PATCH = 14  # pixels: the sides divide by it
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as its export is used
 FLATTEST = 1e-3  # of the nearest: an answer that differs by less says nothing
-_FORMATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _KEPT = "The depth stays as it is."
 _NEXT = "Choose a Depth Anything V2 in ONNX, or a model.pt of MoGe."
 
@@ -50,31 +49,26 @@ class _OnnxDepth:
 
     def __init__(self, file: Path) -> None:
         try:
-            import onnxruntime
+            from inference.onnx_network import OnnxNetwork
         except ImportError:
             raise UserError(
-                "Depth models in ONNX are run by onnxruntime, which is not installed.",
+                "Depth models in ONNX are run by OpenVINO, which is not installed.",
                 _KEPT,
-                "Install it with: pip install onnxruntime",
+                "Install it with: pip install openvino",
             ) from None
         self._name = file.name
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 4  # what is wrong comes as an exception
         try:
-            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime has a class for each kind of damage
+            self._run = OnnxNetwork(file, threads=1)
+        except Exception as error:  # a file can be damaged in many ways
             raise UserError(f"{file.name} is damaged, or is no ONNX model.", _KEPT, _NEXT) from error
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if "points" in (output.name for output in outputs):
+        if "points" in self._run.outputs:
             raise UserError(
                 f"{file.name} is MoGe in ONNX, which says depth only up to a shift.", _KEPT, "Choose MoGe's model.pt."
             )
-        shape = inputs[0].shape if len(inputs) == 1 else []
-        if len(shape) != 4 or shape[1] != 3 or inputs[0].type not in _FORMATS or len(outputs[0].shape) not in (3, 4):
+        shapes = self._run.input_shapes
+        if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] != 3 or self._run.ranks[0] not in (3, 4):
             raise self._no_depth()
-        self._input, self._output, self._format = inputs[0].name, outputs[0].name, _FORMATS[inputs[0].type]
-        self._fixed = tuple(side if isinstance(side, int) else 0 for side in shape[2:])  # (H, W), 0 where open
+        self._fixed = shapes[0][2:]  # (H, W), 0 where open
 
     def __call__(self, picture: np.ndarray, size: Size) -> np.ndarray:
         height, width = picture.shape[:2]
@@ -84,12 +78,10 @@ class _OnnxDepth:
         pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255  # [1, 3, H, W]
         scaled = F.interpolate(pixels, asked_size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
         mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
-        asked = ((scaled - mean) / std).numpy().astype(self._format)
         try:
-            (answer,) = self._session.run([self._output], {self._input: asked})
+            answer = self._run(((scaled - mean) / std).numpy())
         except Exception as error:
             raise as_user_error(error, f"{self._name} could not look at the picture", _KEPT, _NEXT) from error
-        answer = np.asarray(answer, np.float32)
         if answer.size != answer.shape[-1] * answer.shape[-2]:
             raise self._no_depth()
         return _told(self._name, answer.reshape(answer.shape[-2:]), size)

@@ -1,23 +1,18 @@
 """A torch module compiled by OpenVINO for one set of shapes: fewer passes over memory than torch makes on a processor.
 
-Owns the conversion and the call. Never changes a weight, and sends nothing anywhere: OpenVINO's reports of its use are
-kept from loading. Runs on threads of OpenVINO's while the caller waits.
+Owns the conversion and the call. Never changes a weight. Runs on threads of OpenVINO's while the caller waits.
 """
 
 from __future__ import annotations
 
 import copy
-import sys
 import warnings
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # not to be had: else an import is reported
-import openvino as ov  # noqa: E402
-from openvino.frontend import FrontEndManager  # noqa: E402
-from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: E402
+from inference.quiet_openvino import FrontEndManager, TorchScriptPythonDecoder, ov
 
 VERSION: str = ov.__version__
 

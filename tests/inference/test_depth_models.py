@@ -47,10 +47,8 @@ def test_an_open_size_is_of_whole_patches_and_keeps_the_shape(tmp_path: Path, si
     file = write(tmp_path / "sides.onnx", [shape, number, axes, lifted], ["h", "w"], [1, 1, 2])
     model = open_depth_model(file)
     asked: list[tuple[int, ...]] = []
-    run = model._session.run
-    model._session = type(
-        "Spy", (), {"run": lambda _, names, fed: asked.append(fed["pixel_values"].shape[2:]) or run(names, fed)}
-    )()
+    run = model._run
+    model._run = lambda given: asked.append(given.shape[2:]) or run(given)
     if size[0] == size[1]:
         with pytest.raises(UserError, match="finds no depth"):  # both sides are alike, so the map is flat
             model(np.zeros((*size, 3), np.uint8), (32, 18))
@@ -94,7 +92,7 @@ def test_an_answer_without_any_depth_is_refused(tmp_path: Path) -> None:
         model(np.full((144, 256, 3), 90, np.uint8), (256, 144))
 
 
-@pytest.mark.parametrize(("package", "file"), [("onnxruntime", "depth.onnx"), ("moge", "model.pt")])
+@pytest.mark.parametrize(("package", "file"), [("inference.onnx_network", "depth.onnx"), ("moge", "model.pt")])
 def test_what_is_not_installed_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, file: str
 ) -> None:
