@@ -50,6 +50,7 @@ Size = tuple[int, int]
 
 MODEL, SIZES = (256, 144), ((768, 432), (1024, 576))
 FRAMES = 17
+REAL_S = 1.5  # of a real clip: as many frames at 12 a second
 FIRST_SEED = 3 * 10**9
 REAL_START_S = 1.0
 POINTS = 400  # features that are followed
@@ -94,7 +95,7 @@ def world_clips(stream: Stream, count: int, first: int) -> Iterator[Streamed]:
 
 def real_clips(stream: Stream, folder: Path) -> Iterator[Streamed]:
     for path in sorted(folder.glob("*.mp4")):
-        truth = read_part(path, REAL_START_S, 1.0, SIZES[-1])[0][:FRAMES]
+        truth = read_part(path, REAL_START_S, REAL_S, SIZES[-1])[0][:FRAMES]
         yield streamed(stream, "real", truth, tracks_of(truth))
 
 
