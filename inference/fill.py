@@ -5,10 +5,12 @@ Owns that one filter. Learns nothing and moves nothing. Runs on the caller's thr
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 FAINT = 1e-6  # below this a weight counts for nothing
+SQUEEZE = 4
 
 
 def fill(frames: Tensor, weight: Tensor) -> Tensor:
@@ -27,3 +29,13 @@ def fill(frames: Tensor, weight: Tensor) -> Tensor:
         share = mass / (mass + 0.1 * (1.0 - mass))
         filled = around + share * (weighted / mass.clamp_min(FAINT) - around)
     return filled
+
+
+def fill_along_rows(frames: Tensor, weight: Tensor) -> Tensor:
+    """`fill`, where what lies beside counts as much as what is four times as near above and below: skies, ridges and
+    floors lie in rows.
+    """
+    squeezed, mass = (F.avg_pool2d(x, (1, SQUEEZE), ceil_mode=True) for x in (frames * weight, weight))
+    filled = fill(squeezed / mass.clamp_min(FAINT), mass)
+    around = F.interpolate(filled, size=frames.shape[-2:], mode="bilinear", align_corners=False)
+    return torch.lerp(around, frames, weight)

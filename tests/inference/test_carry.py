@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from inference.backdrop import behind_moving
 from inference.carry import Carried, carry, trace_back
-from inference.fill import fill
+from inference.fill import fill, fill_along_rows
 from inference.layer import belonging, has_moved
 
 HEIGHT, WIDTH = 48, 64
@@ -124,6 +124,19 @@ def test_filling_keeps_what_has_full_weight():
     torch.testing.assert_close(filled[kept], frames[kept])
     assert filled.min() >= frames.min() - 1e-5
     assert filled.max() <= frames.max() + 1e-5
+
+
+def test_filling_along_rows_keeps_a_horizon_that_filling_from_all_around_blurs():
+    """Sky over ground, with a hole that reaches further down than up."""
+    picture = torch.full((1, 3, HEIGHT, WIDTH), 0.8)
+    picture[:, :, HEIGHT // 2 :] = -0.8
+    weight = torch.ones(1, 1, HEIGHT, WIDTH)
+    weight[..., 8:30, 22:42] = 0.0
+    sky = slice(None), slice(None), slice(16, 20), slice(26, 38)
+    around, rows = fill(picture, weight), fill_along_rows(picture, weight)
+    assert (rows[sky] - 0.8).abs().mean() < 0.7 * (around[sky] - 0.8).abs().mean()
+    kept = weight.expand_as(picture) == 1
+    torch.testing.assert_close(rows[kept], picture[kept])
 
 
 def test_invisible_tracks_do_not_count():
