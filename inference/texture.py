@@ -4,8 +4,8 @@ Owns that one filling. Learns nothing, and knows nothing of what left the hole (
 caller's thread, for about a tenth of a second: once for what has moved, not once a frame.
 
 Patches are looked for at a quarter of the resolution, over the whole picture, by the colours that a guide (a soft
-filling) and their rows give them; finer levels only look at what neighbours have found, and all patches over a pixel vote. (Wexler,
-Shechtman, Irani: "Space-time completion of video", 2007; Barnes et al.: "PatchMatch", 2009.)
+filling) and their rows give them; finer levels only look at what neighbours have found, and all patches over a pixel
+vote. (Wexler, Shechtman, Irani: "Space-time completion of video", 2007; Barnes et al.: "PatchMatch", 2009.)
 """
 
 from __future__ import annotations

@@ -115,6 +115,19 @@ def test_a_thing_comes_along_whole_and_its_surroundings_stay():
     torch.testing.assert_close(carried.frames[0, 0][above], ground[above], atol=0.1, rtol=0)
 
 
+def test_what_comes_from_outside_is_the_picture_mirrored_and_is_not_claimed_to_be_shown():
+    """A wave that leans to no side at the left border, dragged to the right: it goes on with its stripes."""
+    picture = torch.linspace(0, 20, WIDTH).cos().expand(1, 3, HEIGHT, WIDTH).clone()
+    origin, shift = grid_points(16, 12), 12
+    xy = (origin + torch.tensor([shift / WIDTH, 0.0]))[:, None]
+    carried = carry_by_colour(picture, origin, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.12)
+    new = carried.frames[0, 0, :, 8:40, 0 : shift - 2]
+    wanted = picture.flip(3)[0, :, 8:40, WIDTH - shift : WIDTH - 2]
+    assert (new - wanted).abs().mean() < 0.25
+    assert carried.shown[0, 0, :, 8:40, 0 : shift - 4].max() < 0.1
+    assert carried.confidence[0, 0, :, 1:5, 0].max() < 0.1
+
+
 def test_filling_keeps_what_has_full_weight():
     frames, weight = torch.rand(2, 3, 19, 26), torch.ones(2, 1, 19, 26)
     torch.testing.assert_close(fill(frames, weight), frames)
