@@ -5,8 +5,9 @@ Runs on the caller's thread.
 
 When a thing is dragged off its place, the picture shows nothing of what was behind it. Filling each frame's hole by
 what lies around it there smears the thing itself into it and changes with every frame. Here the hole is filled once,
-where the thing stood, from the rest of the picture alone: softly by arithmetic (`inference.carry.fill`), then corrected
-by a network that learnt from pictures of the world with and without a thing (`training.backdrop`).
+where the thing stood, from the rest of the picture alone: softly by arithmetic (`inference.fill`), then corrected by a
+network that learnt from pictures of the world with and without a thing (`training.backdrop`), then with the texture of
+what is shown elsewhere (`inference.texture`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from inference.config import BackdropConfig
 from inference.fill import fill
 from inference.layer import moving_layer
 from inference.pyramid import STRIDE, Pyramid
+from inference.texture import textured
 
 RIM = 3  # cells of STRIDE pixels: the rim of a thing is a mixture of both, and goes with it
 GONE = 0.7  # a place of which this much went tells nothing of what was behind
@@ -41,10 +43,19 @@ class BackdropNet(nn.Module):
         return softly + hole * correction
 
 
-def behind_moving(net: BackdropNet | None, picture: Tensor, belongs: Tensor, moved: Tensor) -> Tensor:
-    """`backdrop` for tracks: belongs [B, h*w, N] of `inference.layer.belonging`; moved: bool [B, N], of `has_moved`."""
+def behind_moving(
+    net: BackdropNet | None, picture: Tensor, belongs: Tensor, moved: Tensor, *, texture: bool = False
+) -> Tensor:
+    """`backdrop` for tracks: belongs [B, h*w, N] of `inference.layer.belonging`; moved: bool [B, N], of `has_moved`.
+
+    texture: of a batch of one; costs a tenth of a second.
+    """
     height, width = picture.shape[2] // STRIDE, picture.shape[3] // STRIDE
-    return backdrop(net, picture, moving_layer(belongs, moved[:, None]).unflatten(2, (height, width)))
+    layer = moving_layer(belongs, moved[:, None]).unflatten(2, (height, width))
+    behind = backdrop(net, picture, layer)
+    if not texture or not bool((behind[:, 3] > 0).any()):
+        return behind
+    return torch.cat([textured(picture, behind[:, :3], hole_of(layer)), behind[:, 3:]], dim=1)
 
 
 def hole_of(layer: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ cannot; carrying the picture's own pixels along and encoding them (the design pa
 motion finer than a cell or within a latent's four frames) gives it a start that already moves.
 
 The picture is taken as a moving layer over a still one: a thing that is grabbed comes along whole, its surroundings
-stay, and where it left the backdrop is shown. Where none of them can be right (the source lies outside the picture) the
-pixels are replaced by what lies around them, softly; making that sharp is the model's part. What it is told:
+stay, and where it left the backdrop is shown. What comes from outside the picture is the picture mirrored at its
+border, fading with distance, and where nothing at all is known, what lies around it, softly; making that right is the
+model's part. What it is told:
 
 - `support`: does a track speak for this cell, or is it merely assumed to stand still?
 - `confidence`: does what is shown agree with the motion of the place it came from?
@@ -31,6 +32,7 @@ from inference.layer import grid_centres, moving_layer
 
 # In picture heights:
 AGREEMENT = 0.03  # a disagreement of this much halves the confidence
+BEYOND = 0.2  # this far outside the picture, its mirror image counts half
 # Elsewhere:
 FINE = STRIDE  # pixels: the grid on which layers are weighed
 RIM = 3  # cells of that grid
@@ -83,7 +85,10 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
     )
     support = back[:, :1]
     agreement = 1.0 / (1.0 + (here - back[:, 1:]).square().sum(1, keepdim=True) / AGREEMENT**2)
-    agreement = agreement * ((source > 0) & (source < aspect)).all(-1).view_as(agreement)
+    outside = (source - source.clamp(torch.zeros_like(aspect), aspect)).square().sum(-1).view_as(agreement)
+    near = 1.0 / (1.0 + (outside / BEYOND**2).square())
+    mirrored = _resized(support * near * (outside > 0), (height, width))
+    agreement = agreement * (outside == 0)
     gone = there.square().sum(1, keepdim=True)
     # Wider by a cell: the rim of a thing that left is a mixture of both, and would show as its outline.
     stayed = 1.0 - F.max_pool2d(layer, RIM, stride=1, padding=RIM // 2) * gone / (gone + AGREEMENT**2)
@@ -95,18 +100,20 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
     pixels = grid_centres(height, width, picture.device) * aspect
     grid = _grid(pixels - shift.flatten(2).transpose(1, 2), aspect, height, width)
     unmoved = picture[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)  # [M, 3, H, W]
-    warped = F.grid_sample(unmoved, grid, align_corners=False, padding_mode="border")
+    warped = F.grid_sample(unmoved, grid, align_corners=False, padding_mode="reflection")
     shown = shares.sum(1, keepdim=True)
     # What is left of a place that nothing covers any more is what was behind.
     bared = (1.0 - supported - shares[:, 1:]).clamp_min(0.0)
     imagined = behind[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)  # [M, 4, H, W]
     bared = bared * imagined[:, 3:]
-    weight = shown + bared
-    mixed = (shares[:, :1] * warped + shares[:, 1:] * unmoved + bared * imagined[:, :3]) / weight.clamp_min(FAINT)
+    weight = shown + bared + mirrored
+    mixed = (shares[:, :1] + mirrored) * warped + shares[:, 1:] * unmoved + bared * imagined[:, :3]
+
+    mixed = fill_coarsely(mixed / weight.clamp_min(FAINT), weight.clamp_max(1.0), FINE)
 
     confidence = support * agreement + (1.0 - support) * stayed
     return Carried(
-        frames=fill_coarsely(mixed, weight.clamp_max(1.0), FINE).unflatten(0, (batch, frames)),
+        frames=mixed.unflatten(0, (batch, frames)),
         shown=shown.clamp_max(1.0).unflatten(0, (batch, frames)),
         layers=layers[:, :4].unflatten(0, (batch, frames)),
         displacement=_on_cells(here * (moving > still), batch),

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 FAINT = 1e-6  # below this a weight counts for nothing
+SQUEEZE = 4
 
 
 def fill_coarsely(frames: Tensor, weight: Tensor, cell: int) -> Tensor:
@@ -35,6 +36,16 @@ def fill(frames: Tensor, weight: Tensor) -> Tensor:
         around = F.interpolate(filled, size=mass.shape[-2:], mode="bilinear", align_corners=False)
         filled = around + _share(mass) * (weighted / mass.clamp_min(FAINT) - around)
     return filled
+
+
+def fill_along_rows(frames: Tensor, weight: Tensor) -> Tensor:
+    """`fill`, where what lies beside counts as much as what is four times as near above and below: skies, ridges and
+    floors lie in rows.
+    """
+    squeezed, mass = (F.avg_pool2d(x, (1, SQUEEZE), ceil_mode=True) for x in (frames * weight, weight))
+    filled = fill(squeezed / mass.clamp_min(FAINT), mass)
+    around = F.interpolate(filled, size=frames.shape[-2:], mode="bilinear", align_corners=False)
+    return torch.lerp(around, frames, weight)
 
 
 def _share(weight: Tensor) -> Tensor:

@@ -23,7 +23,8 @@ MOVED = 0.015  # a track this far from its origin has moved: two pixels of 144
 TOGETHER = 0.05  # tracks this near to each other say together what belongs to them
 # Elsewhere:
 DOUBT = 0.5  # how far the affinity may deny what lies near
-CONTRAST = 2.0  # of the affinity's log odds: half a thing left behind is worse than a wrong border
+LEANING = 0.3  # added to the affinity's log odds: half a thing left behind is worse than a wrong border
+CONTRAST = 4.0  # times their sum: what hardly belongs would come along as a ghost
 FAINT = 1e-6  # below this a weight counts for nothing
 
 
@@ -44,7 +45,7 @@ def belonging(features: Tensor, origin: Tensor, seen: Tensor, reach: float) -> T
     weight = (distance + TOGETHER**2).reciprocal() * seen[:, None]
     affinity = torch.exp(-feature_distance(features, origin))
     together = (weight * affinity).sum(-1) / weight.sum(-1).clamp_min(FAINT)  # [B, Q]
-    together = torch.sigmoid(CONTRAST * torch.logit(together, 1e-4))
+    together = torch.sigmoid(CONTRAST * (torch.logit(together, 1e-4) + LEANING))
     seeds = together * (near * seen[:, None]).amax(-1)
     whole = grown(seeds.view(batch, 1, h, w), together.view(batch, 1, h, w)).view(batch, -1, 1)
     near = near * (1.0 - DOUBT * (1.0 - whole))

@@ -301,7 +301,7 @@ class Stream:
         self._moved = {i for i, moves in zip(ids.tolist(), now, strict=True) if moves or i in self._moved}
         if self._behind is None or self._behind[0] is not belongs or self._behind[1] != self._moved:
             moved = torch.tensor([[i in self._moved for i in ids.tolist()]], device=belongs.device)
-            behind = behind_moving(self.package.backdrop, self._picture, belongs, moved)
+            behind = behind_moving(self.package.backdrop, self._picture, belongs, moved, texture=True)
             self._behind = belongs, set(self._moved), behind
         return self._behind[2]
 

@@ -12,7 +12,8 @@ The camera's own points tell the model how all the rest moves: an even lattice o
 as the budget has left. Two rules:
 
 - What somebody has moved, the camera's points do not hold back: those on that thing (the stream says what belongs to
-  it) are left out as long as it is moved, and those behind it where it now is are invisible.
+  it) are invisible as long as it is moved where its own tracks are near, and go along with it further out (ground that
+  was dragged is wider than any grid); those behind it where it now is are invisible.
 - Where the view opens a gap between them (it came nearer, or what was hidden comes to light) points of a finer lattice
   are added, and points out of view make room. But only where the picture shows something: a stream looks for every
   point's origin in the picture, and where the picture ends it would find the wrong thing. What the picture never
@@ -22,7 +23,7 @@ as the budget has left. Two rules:
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -41,7 +42,9 @@ POINTS = 200  # of the camera's own at most
 FINER = 3  # times as many along each side are candidates for gaps; odd, so that the coarse ones are among them
 GAPS = 12  # fill them from so many on: every change of the set writes the picture's identities anew
 MOVED = 0.01  # picture heights: from here on somebody has moved a thing
-BELONGS = 0.5  # this much of a place goes along with what is moved
+BELONGS = 0.3  # this much of a place goes along with what is moved
+BEYOND = 0.3  # of the picture: this far outside a thing that reaches its rim is taken to go on
+SPOKEN = 0.08  # picture heights: this near to a thing's own tracks, they alone say where it is
 _FAR = 4.0  # pictures: nothing is told to be further outside
 
 
@@ -55,6 +58,23 @@ class Sight(Protocol):
         """How far each place of the picture goes along with what is grabbed at `places` [N, 2]: float32 [h, w] in [0,
         1].
         """
+
+
+@dataclass(frozen=True, eq=False)
+class _Moved:
+    """A thing that somebody has moved. belongs: what of the picture is of it; origin: [N, 2], where its tracks began;
+    way: [T, 2], how far it is from there; depth: [1], its inverse depth.
+    """
+
+    belongs: Scene
+    origin: np.ndarray
+    way: np.ndarray
+    depth: np.ndarray
+
+    def spoken_for(self, places: np.ndarray) -> np.ndarray:
+        """Which places of the picture [L, 2] are so near to its tracks that these alone say where it is, bool [L]."""
+        apart = (places[:, None] - self.origin) * (self.belongs.aspect, 1.0)
+        return np.hypot(apart[..., 0], apart[..., 1]).min(1) < SPOKEN
 
 
 class Filming:
@@ -163,16 +183,16 @@ class Filming:
             )
         origin = np.array([self._origin[i] for i in ids.tolist()]).reshape(-1, 2)
         moved = np.zeros(ids.size, np.bool_)
-        things: list[tuple[Scene, np.ndarray, np.ndarray]] = []  # what belongs to it, way [T, 2], inverse depth [1]
+        things: list[_Moved] = []
         offset = xy - origin
         for group in np.unique(groups):
             of = groups == group
             if np.hypot(offset[:, of, 0] * self._aspect, offset[:, of, 1]).max() > MOVED:
                 moved |= of
                 depth = np.median(self._scene.at(origin[of]), keepdims=True)
-                things.append((self._thing(ids[of], origin[of]), offset[:, of].mean(1), depth))
+                things.append(_Moved(self._thing(ids[of], origin[of]), origin[of], offset[:, of].mean(1), depth))
         screen, seen, hidden = self._project(xy, origin, fresh)
-        visible &= seen & ~(hidden & ~moved) & np.all((origin >= 0) & (origin <= 1), axis=1)
+        visible &= seen & ~(hidden & ~moved) & _inside(origin)
         own_screen, own_visible, own = self._background(things, min(room, POINTS), len(xy))
         return Tracks(
             np.concatenate([screen, own_screen], axis=1).astype(np.float32),
@@ -202,7 +222,7 @@ class Filming:
         if key not in self._things:
             if len(self._things) >= _THINGS:
                 self._things.pop(next(iter(self._things)))
-            inside = origin[np.all((origin >= 0) & (origin <= 1), axis=1)]
+            inside = origin[_inside(origin)]
             plane = self._sight.belongs(inside) if self._sight is not None else _near(inside, self._aspect)
             self._things[key] = Scene(plane, self._aspect)
         return self._things[key]
@@ -228,62 +248,75 @@ class Filming:
         if len(self.shots) > 1:
             row, front = (self._before.to_screen(xy[0], depth)) if self._before else (xy[0], np.ones(len(fresh)))
             screen[0, fresh], ahead[0, fresh] = row[fresh], front[fresh]
-        seen = (ahead > AHEAD) & np.all((screen >= 0) & (screen <= 1), axis=2)
+        seen = (ahead > AHEAD) & _inside(screen)
         return np.clip(screen, -_FAR, 1 + _FAR), seen, hidden
 
-    def _background(
-        self, things: list[tuple[Scene, np.ndarray, np.ndarray]], room: int, frames: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _background(self, things: list[_Moved], room: int, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The camera's own points: [T, K, 2], visible [T, K], ids [K]."""
         taken = np.zeros(len(self._lattice), np.bool_)
-        for thing, _, _ in things:
-            taken |= thing.at(self._lattice) > BELONGS
+        along = np.full(len(self._lattice), -1)  # with which of the things each goes
+        now = np.repeat(self._lattice[None], frames, 0)  # [T, L, 2], where in the scene each is
+        for n, thing in enumerate(things):
+            belongs = thing.belongs.at(self._lattice) > BELONGS
+            taken |= belongs & thing.spoken_for(self._lattice)
+            along[belongs] = n
+            now[:, belongs] = self._lattice[belongs] + thing.way[:, None]
         known = set(self._own.tolist())
         own = self._own if self._own.size else self._coarse
-        own = self._filled(own[~taken[own]], taken, max(0, room))
+        own = self._filled(own, now[0], taken, along >= 0, max(0, room))
         self._own = own = np.sort(own)
-        places = self._lattice[own]
         fresh = np.array([i not in known for i in own.tolist()], np.bool_)
-        screen, seen, hidden = self._project(np.repeat(places[None], frames, 0), places, fresh)
-        visible = seen & ~hidden
+        screen, seen, hidden = self._project(now[:, own], self._lattice[own], fresh)
+        visible = seen & ~(hidden & (along[own] < 0)) & ~taken[own]
         assert self._scene is not None
-        for thing, way, depth in things:
+        for n, thing in enumerate(things):
+            depth = np.repeat(thing.depth, len(own))
             for t, shot in enumerate(self.shots):
-                at = Shot(shot.view if shot else HOME, self._scene).to_scene(screen[t], np.repeat(depth, len(own)))
-                at = at - way[t]
-                visible[t] &= ~((thing.at(at) > BELONGS) & np.all((at >= 0) & (at <= 1), axis=1))
+                at = Shot(shot.view if shot else HOME, self._scene).to_scene(screen[t], depth) - thing.way[t]
+                covers = (thing.belongs.at(at) > BELONGS) & _inside(at)
+                visible[t] &= ~(covers & (along[own] != n))
+                # What came from beyond the picture nobody knows; what had stood where it is now does not.
+                before = self._lattice[own] - thing.way[t]
+                beyond = ~_inside(before) & _inside(before, BEYOND)
+                visible[t] &= ~(beyond & (thing.belongs.at(before) > BELONGS) & (along[own] != n))
         return screen, visible, -own - 1  # a source's ids with the key 0, which nobody else has
 
-    def _filled(self, own: np.ndarray, taken: np.ndarray, room: int) -> np.ndarray:
-        """At most `room` points of the lattice: those there are, and others where the frame before had gaps."""
+    def _filled(self, own: np.ndarray, now: np.ndarray, taken: np.ndarray, moved: np.ndarray, room: int) -> np.ndarray:
+        """At most `room` points of the lattice: those there are, and others where the frame before had gaps. now:
+        where in the scene each of the lattice is, [L, 2]; moved: those that somebody moved, which nothing hides.
+        """
         if own.size > room:
             own = own[np.linspace(0, own.size - 1, room).astype(np.int64)] if room else own[:0]
         if self._before is None:
             return own
         assert self._scene is not None
         depth = self._scene.at(self._lattice)
-        screen, ahead = self._before.to_screen(self._lattice, depth)
+        screen, ahead = self._before.to_screen(now, depth)
         seen = (ahead > AHEAD) & np.all((screen >= 0) & (screen < 1), axis=1)
-        seen &= ~self._before.hidden(screen, depth / np.maximum(ahead, AHEAD)) & ~taken
+        seen &= ~(self._before.hidden(screen, depth / np.maximum(ahead, AHEAD)) & ~moved) & ~taken
         across, down = self._cells
         place = screen * (across, down)
         cell = np.where(seen, np.floor(place[:, 1]) * across + np.floor(place[:, 0]), -1).astype(np.int64)
         filled = np.zeros(across * down, np.bool_)
         filled[cell[own][seen[own]]] = True
-        candidates = np.flatnonzero(seen & ~filled[cell])
+        candidates = np.flatnonzero(seen & ~moved & ~filled[cell])
         off = np.abs(place[candidates] % 1.0 - 0.5).max(1)
         candidates = candidates[np.lexsort((off, cell[candidates]))]
         _, first = np.unique(cell[candidates], return_index=True)  # the one nearest to the middle of each gap
         new = np.setdiff1d(candidates[first], own)
         if new.size < GAPS:
             return own
-        idle = own[~seen[own]]
+        idle = own[~seen[own] & ~taken[own]]  # what a hand took comes back where it is put back
         own = np.setdiff1d(own, idle[: max(0, own.size + new.size - room)])
         return np.concatenate([own, new[: max(0, room - own.size)]])
 
 
 _REMEMBERED = 4096  # tracks that went whose origins are kept, as in a stream
 _THINGS = 64  # things whose belonging is kept
+
+
+def _inside(places: np.ndarray, margin: float = 0.0) -> np.ndarray:
+    return np.all((places >= -margin) & (places <= 1 + margin), axis=-1)
 
 
 def _near(places: np.ndarray, aspect: float, reach: float = 0.1) -> np.ndarray:

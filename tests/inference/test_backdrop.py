@@ -45,6 +45,20 @@ def test_it_claims_nothing_where_nearly_all_moves(share, valid):
     assert bool(backdrop(None, torch.rand(1, 3, HEIGHT, WIDTH), layer)[:, 3].max() > 0) is valid
 
 
+def test_texture_is_laid_into_the_hole_only_and_only_where_something_is_claimed():
+    picture, layer = (torch.nn.functional.interpolate(x, scale_factor=3) for x in thing_on_a_slope()[:2])
+    picture = picture + 0.2 * (torch.arange(3 * WIDTH) // 4 % 2)  # stripes
+    belongs, moved = layer.flatten(2).transpose(1, 2), torch.tensor([[True]])
+    plain, rich = (behind_moving(None, picture, belongs, moved, texture=each) for each in (False, True))
+    outside = hole_of(layer).expand_as(plain[:, :3]) == 0
+    torch.testing.assert_close(rich[:, :3][outside], picture[outside])
+    roughness = [behind[:, :3, 60:84, 84:108].diff(dim=3).abs().mean() for behind in (plain, rich)]
+    assert roughness[1] > 2 * roughness[0]
+    everything = torch.ones_like(belongs)
+    plain, rich = (behind_moving(None, picture, everything, moved, texture=each) for each in (False, True))
+    assert torch.equal(plain, rich)
+
+
 def test_a_thing_that_was_dragged_away_leaves_the_backdrop_and_one_that_stays_leaves_nothing():
     picture, layer, slope = thing_on_a_slope()
     belongs = layer.flatten(2).transpose(1, 2)  # [1, Q, 1]

@@ -8,7 +8,7 @@ from torch.nn.functional import interpolate
 
 from inference.backdrop import behind_moving
 from inference.carry import Carried, carry, trace_back
-from inference.fill import fill, fill_coarsely
+from inference.fill import fill, fill_along_rows, fill_coarsely
 from inference.layer import belonging, has_moved
 
 HEIGHT, WIDTH = 48, 64
@@ -129,6 +129,19 @@ def test_filling_coarsely_is_filling():
     torch.testing.assert_close(coarsely[(weight == 1).expand_as(frames)], frames[(weight == 1).expand_as(frames)])
 
 
+def test_what_comes_from_outside_is_the_picture_mirrored_and_is_not_claimed_to_be_shown():
+    """A wave that leans to no side at the left border, dragged to the right: it goes on with its stripes."""
+    picture = torch.linspace(0, 20, WIDTH).cos().expand(1, 3, HEIGHT, WIDTH).clone()
+    origin, shift = grid_points(16, 12), 12
+    xy = (origin + torch.tensor([shift / WIDTH, 0.0]))[:, None]
+    carried = carry_by_colour(picture, origin, xy, torch.ones(xy.shape[:-1], dtype=torch.bool), 0.12)
+    new = carried.frames[0, 0, :, 8:40, 0 : shift - 2]
+    wanted = picture.flip(3)[0, :, 8:40, WIDTH - shift : WIDTH - 2]
+    assert (new - wanted).abs().mean() < 0.25
+    assert carried.shown[0, 0, :, 8:40, 0 : shift - 4].max() < 0.1
+    assert carried.confidence[0, 0, :, 1:5, 0].max() < 0.1
+
+
 def test_filling_keeps_what_has_full_weight():
     frames, weight = torch.rand(2, 3, 19, 26), torch.ones(2, 1, 19, 26)
     torch.testing.assert_close(fill(frames, weight), frames)
@@ -138,6 +151,19 @@ def test_filling_keeps_what_has_full_weight():
     torch.testing.assert_close(filled[kept], frames[kept])
     assert filled.min() >= frames.min() - 1e-5
     assert filled.max() <= frames.max() + 1e-5
+
+
+def test_filling_along_rows_keeps_a_horizon_that_filling_from_all_around_blurs():
+    """Sky over ground, with a hole that reaches further down than up."""
+    picture = torch.full((1, 3, HEIGHT, WIDTH), 0.8)
+    picture[:, :, HEIGHT // 2 :] = -0.8
+    weight = torch.ones(1, 1, HEIGHT, WIDTH)
+    weight[..., 8:30, 22:42] = 0.0
+    sky = slice(None), slice(None), slice(16, 20), slice(26, 38)
+    around, rows = fill(picture, weight), fill_along_rows(picture, weight)
+    assert (rows[sky] - 0.8).abs().mean() < 0.7 * (around[sky] - 0.8).abs().mean()
+    kept = weight.expand_as(picture) == 1
+    torch.testing.assert_close(rows[kept], picture[kept])
 
 
 def test_invisible_tracks_do_not_count():

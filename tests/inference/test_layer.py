@@ -1,5 +1,6 @@
 """The moving layer: what is held, as far as it reaches, and nothing that merely looks alike."""
 
+import pytest
 import torch
 
 from inference.layer import belonging, grown, moving_layer
@@ -36,6 +37,15 @@ def test_neighbouring_tracks_say_together_what_belongs_to_them():
     belongs = belonging(two_things(), origin, SEEN.expand(1, 5), 0.4).amax(-1).view(36, 64)
     assert belongs[18, 45] < 0.4
     assert belongs[18, 20] > 0.6
+
+
+@pytest.mark.parametrize(("affinity", "least", "most"), [(0.5, 0.7, 0.9), (0.25, 0.0, 0.08)])
+def test_what_half_belongs_goes_along_and_what_hardly_does_is_no_ghost(affinity, least, most):
+    features = torch.zeros(1, 1, 36, 64)
+    features[..., 30:] = (-torch.tensor(affinity).log()).sqrt()
+    belongs = belonging(features, torch.tensor([[[0.4, 0.5]]]), SEEN, 0.4).view(36, 64)
+    assert least < belongs[18, 32] < most + 0.03
+    assert least < belongs[18, 34] < most
 
 
 def test_only_visible_tracks_take_anything_along():

@@ -185,18 +185,42 @@ def test_the_cameras_points_do_not_hold_back_what_the_hand_moved_nor_show_throug
     still = stage.chunk(handle(1, 0.25, 0.5), camera=LEFT)
     moved = stage.chunk(handle(1, 0.75, 0.5, origin=(0.25, 0.5)), camera=LEFT)
     moved = stage.chunk(handle(1, 0.75, 0.5, origin=(0.25, 0.5)), camera=LEFT)
-    lost = np.setdiff1d(still.ids[own(still)], moved.ids)
-    places = still.xy[0, np.isin(still.ids, lost)]
-    assert lost.size > 5
-    assert np.abs(places - (0.25, 0.5)).max() < 0.3, "points elsewhere went as well"
-    covered = own(moved) & ~moved.visible[-1]
     thing = moved.xy[-1, moved.ids == 64 + 12][0]
+    lost = np.setdiff1d(still.ids[own(still) & still.visible[-1]], moved.ids[own(moved) & moved.visible[-1]])
+    places = still.xy[0, np.isin(still.ids, lost)]
+    there, here = (np.abs(places - place).max(1) < 0.3 for place in ((0.25, 0.5), thing))
+    assert there.sum() > 5
+    assert (there | here).all(), "points elsewhere went as well"
+    covered = own(moved) & ~moved.visible[-1]
     off = (moved.xy[-1] - thing) * (16 / 9, 1.0)
     assert covered[own(moved) & (np.hypot(*off.T) < 0.15)].all()
     for _ in range(4):
         again = stage.chunk(handle(1, 0.25, 0.5), camera=LEFT)
     there = own(again) & again.visible[-1] & (np.abs(again.xy[-1] - thing + (0.5, 0.0)).max(1) < 0.1)
     assert there.sum() > 5, "they stayed away from what was put back"
+
+
+def test_dragged_ground_goes_along_as_a_whole_and_what_it_uncovers_at_the_rim_has_no_points() -> None:
+    stage = Set()
+    ground = np.zeros((36, 64), np.float32)
+    ground[18:] = 1.0
+    stage.eyes.belongs = lambda places: ground  # type: ignore[method-assign]
+    stage.chunk(handle(1, 0.5, 0.75))
+    way = np.array([-0.1, -0.2])
+    for _ in range(3):
+        tracks = stage.chunk(handle(1, 0.4, 0.55, origin=(0.5, 0.75)), camera=LEFT)
+    filming = stage.director._filming
+    places = filming._lattice[-tracks.ids[own(tracks)] - 1]
+    screen, seen = tracks.xy[-1, own(tracks)], tracks.visible[-1, own(tracks)]
+    shot, scene = filming.shots[-1], Scene(stage.eyes.inverse_depth, 16 / 9)
+    assert shot is not None
+    dragged = places[:, 1] > 0.53
+    there, _ = shot.to_screen(places + way * dragged[:, None], scene.at(places))
+    further = np.hypot(*((places - (0.5, 0.75)) * (16 / 9, 1.0)).T) > 0.3
+    assert (dragged & further & seen).sum() > 40
+    assert np.allclose(screen[dragged & seen], there[dragged & seen], atol=1e-5)
+    inner = seen & (np.abs(screen[:, 0] - 0.5) < 0.3)
+    assert screen[inner, 1].max() < 0.85
 
 
 def test_a_grid_of_another_size_on_a_moved_thing_is_still_that_thing() -> None:

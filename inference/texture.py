@@ -1,0 +1,133 @@
+"""Holes filled with the picture's own texture: every patch of the hole is made of one that is shown elsewhere.
+
+Owns that one filling. Learns nothing, and knows nothing of what left the hole (`inference.backdrop`). Runs on the
+caller's thread, for about a tenth of a second: once for what has moved, not once a frame.
+
+Patches are looked for at a quarter of the resolution, over the whole picture, by the colours that a guide (a soft
+filling) and their rows give them; finer levels only look at what neighbours have found, and all patches over a pixel
+vote. (Wexler, Shechtman, Irani: "Space-time completion of video", 2007; Barnes et al.: "PatchMatch", 2009.)
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inference.fill import fill, fill_along_rows
+
+SIDE = 5  # of a patch, pixels of its level
+HALF = SIDE // 2
+SCALES = (4, 2, 1)  # pixels of the picture a pixel of the level, coarsest first
+GUIDED = (0.5, 0.25, 0.0, 0.0)  # how far the guide stands for what was found, after each search at the coarsest level
+REACHES = {2: (2, 1), 1: ()}  # pixels: how far away neighbours are asked, round by round; at the finest nobody is:
+# it cost as much again, and nothing was seen of it
+ROWS = 12.0  # a patch from another row costs this much, times its squared distance in picture heights: a ground's
+# texture is finer further up
+KNOWN = 0.1  # a place with less of a hole is shown
+FEWEST = 64  # patches to choose from
+FITTED = 0.15  # of [-1, 1]: how far the filling's colours are moved at most to meet those around the hole
+_NEIGHBOURS = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+
+
+def textured(picture: Tensor, guide: Tensor, hole: Tensor) -> Tensor:
+    """The guide with texture in its hole: [1, 3, H, W].
+
+    picture, guide: [1, 3, H, W], the same where there is no hole; hole: [1, 1, H, W] in [0, 1]; H and W divide by 4.
+    The guide itself where nothing is missing, or too little is shown.
+    """
+    unknown = (hole > KNOWN).to(picture.dtype)
+    if not bool(unknown.any()):
+        return guide
+    softly = 0.5 * (guide + fill_along_rows(picture, 1.0 - hole))
+    start = torch.lerp(picture, softly, unknown)
+    found, search = torch.empty(0, dtype=torch.long), None
+    for scale in SCALES:
+        coarse, search = search, _Search(F.avg_pool2d(start, scale), F.max_pool2d(unknown, scale))
+        if len(search.sources) < FEWEST:
+            return guide
+        found = search.everywhere() if coarse is None else search.beside(coarse, found, REACHES[scale])
+    assert search is not None
+    made, over = search.votes(found)
+    # Patches also lie over the rim of what is shown: by what they are off there, the filling is off at its border.
+    off = fill(made - picture, over * (1.0 - unknown)).clamp(-FITTED, FITTED)
+    return torch.lerp(guide, torch.lerp(picture, made - off, unknown), (hole / (3 * KNOWN)).clamp(0.0, 1.0))
+
+
+class _Search:
+    """One level: `level` [1, 3, h, w], the guide in what is `missing` [1, 1, h, w], 0 or 1. What is found is for each
+    of its K patches that touch the hole: which patch of the level to take, int64 [K] of h*w.
+    """
+
+    def __init__(self, level: Tensor, missing: Tensor) -> None:
+        self._level, self._missing = level, missing
+        self._size = h, w = level.shape[2], level.shape[3]
+        touched = F.max_pool2d(missing, SIDE, stride=1, padding=HALF)[0, 0] > 0
+        usable = torch.zeros_like(touched)
+        usable[HALF : h - HALF, HALF : w - HALF] = ~touched[HALF : h - HALF, HALF : w - HALF]
+        self._usable = usable.flatten()
+        self.sources, self._targets = (x.flatten().nonzero()[:, 0] for x in (usable, touched))
+        self._rows, self._columns = self._targets // w, self._targets % w
+        self._patches = _patches(level)  # [h*w, 3 * SIDE**2]
+
+    def everywhere(self) -> Tensor:
+        """The best patch of all for each place, in rounds that trust the guide less and less."""
+        h, w = self._size
+        apart = ((self._rows[:, None] - self.sources // w) / h).square() * ROWS
+        sources = self._patches[self.sources]
+        current, chosen = self._level, self.sources
+        for guided in GUIDED:
+            wanted = _patches(current)[self._targets]
+            distance = torch.addmm(sources.square().sum(1) + apart, wanted, sources.T, alpha=-2.0)
+            chosen = self.sources[distance.argmin(1)]
+            current = torch.lerp(self._voted(chosen), self._level, guided)
+        return chosen
+
+    def beside(self, coarse: _Search, found: Tensor, reaches: tuple[int, ...]) -> Tensor:
+        """What was found at the level of half the size, each place also trying what its neighbours have."""
+        offsets = 2 * coarse._offsets(found).repeat_interleave(2, 1).repeat_interleave(2, 2)
+        chosen = self._nearest(self._led(offsets, 0, 0))
+        for reach in reaches:
+            wanted = _patches(self._voted(chosen))[self._targets]
+            best = (self._patches[chosen] - wanted).square().sum(1)
+            for down, across in _NEIGHBOURS:
+                source = self._led(offsets, reach * down, reach * across)
+                distance = (self._patches[source] - wanted).square().sum(1)
+                better = self._usable[source] & (distance < best)
+                chosen, best = torch.where(better, source, chosen), torch.where(better, distance, best)
+            offsets = self._offsets(chosen)
+        return chosen
+
+    def votes(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean of all patches that lie over a pixel, [1, 3, h, w], and where there are any, [1, 1, h, w]."""
+        h, w = self._size
+        columns = self._patches.new_zeros(h * w, 4 * SIDE**2)  # the last channel counts
+        columns[self._targets] = F.pad(self._patches[chosen], (0, SIDE**2), value=1.0)
+        summed = F.fold(columns.T[None], (h + 2 * HALF, w + 2 * HALF), SIDE)[..., HALF : h + HALF, HALF : w + HALF]
+        count = summed[:, 3:]
+        return summed[:, :3] / count.clamp_min(1.0), (count > 0).to(count.dtype)
+
+    def _voted(self, chosen: Tensor) -> Tensor:
+        return torch.lerp(self._level, self.votes(chosen)[0], self._missing)
+
+    def _nearest(self, places: Tensor) -> Tensor:
+        """The same places, or the next that can be taken."""
+        return self.sources[torch.searchsorted(self.sources, places).clamp_max(len(self.sources) - 1)]
+
+    def _offsets(self, chosen: Tensor) -> Tensor:
+        """How far down and across each place looks, int64 [2, h, w]; 0 away from the hole."""
+        h, w = self._size
+        offsets = chosen.new_zeros(2, h * w)
+        offsets[:, self._targets] = torch.stack([chosen // w - self._rows, chosen % w - self._columns])
+        return offsets.view(2, h, w)
+
+    def _led(self, offsets: Tensor, down: int, across: int) -> Tensor:
+        """Where each place is led by the offset of a neighbour."""
+        h, w = self._size
+        offset = offsets[:, (self._rows + down).clamp(0, h - 1), (self._columns + across).clamp(0, w - 1)]
+        return (self._rows + offset[0]).clamp(0, h - 1) * w + (self._columns + offset[1]).clamp(0, w - 1)
+
+
+def _patches(level: Tensor) -> Tensor:
+    """The patch around each place of [1, 3, h, w]: [h*w, 3 * SIDE**2], the border going on beyond."""
+    return F.unfold(F.pad(level, (HALF,) * 4, mode="replicate"), SIDE)[0].T.contiguous()
