@@ -129,6 +129,22 @@ class BlendConfig:
 
 
 @dataclass(frozen=True)
+class WordsConfig:
+    """What a sentence moves in a picture: `inference.words`."""
+
+    quarter: int  # feature width at 1/4 resolution
+    eighth: int
+    sixteenth: int
+    layers: int  # of attention over the whole picture, at 1/16
+    heads: int  # there and among the words
+    text_tokens: int  # of a sentence that are read
+    text_dim: int  # of a token's state
+    text_width: int  # of a word
+    text_layers: int
+    match: int  # numbers in which places and words are compared
+
+
+@dataclass(frozen=True)
 class ControlConfig:
     """How tracks become input channels (paper section 1, and `inference.carry`)."""
 
@@ -169,6 +185,7 @@ class ModelConfig:
     depth: DepthConfig | None = None  # then the ground plane is taken
     backdrop: BackdropConfig | None = None  # then what a thing leaves behind is filled softly
     blend: BlendConfig | None = None  # then frames are what the decoder makes
+    words: WordsConfig | None = None  # then a prompt speaks to the transformer alone
 
     def described(self) -> dict[str, Any]:
         """As `model.toml` says it."""

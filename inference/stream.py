@@ -25,9 +25,11 @@ from inference.errors import UserError
 from inference.generator import Direction, direct, direct_picture
 from inference.layer import belonging, has_moved, moving_layer
 from inference.motion.ground import FARTHEST, ground_inverse_depth
+from inference.motion.said import Said
 from inference.package import ModelPackage
 from inference.rollout import Rollout
 from inference.tracks import Tracks
+from inference.words import said
 
 MAX_LEFT = 4096  # points that went whose origins are kept: as many as 64 handles and two whole budgets of tracks have
 
@@ -146,6 +148,17 @@ class Stream:
         seen = torch.ones_like(origin[..., 0], dtype=torch.bool)
         whole = moving_layer(belonging(self._features, origin, seen, self.package.config.control.reach), seen[:, None])
         return whole.view(self._features.shape[2:]).cpu().numpy()
+
+    @torch.no_grad()
+    def said(self, prompt: str) -> Said:
+        """What a sentence moves in this picture; nothing for a package without such a network."""
+        self._opened()
+        net = self.package.words
+        if net is None or not prompt.strip():
+            return Said()
+        tokens = self.package.text.encode([prompt], net.config.text_tokens).to(self._picture)
+        where, how, camera = (answer[0].float().cpu().numpy() for answer in net(self._picture, tokens))
+        return said(where[0], how, camera)
 
     @torch.no_grad()
     def anchor(self, tracks: Tracks) -> None:

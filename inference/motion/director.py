@@ -10,7 +10,7 @@ The budget: handles first, each with its whole grid; then the sources in their o
 then the camera's own points.
 
 The rule for conflicts: what the hand holds, nobody else moves. A source's track that lies in a handle's grid when
-either of the two appears is left out for the rest of its life.
+either of the two appears is left out for the rest of its life; of a source that is one whole thing, all are.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from inference.channels import ControlSnapshot
 
 SOURCE_IDS = 1 << 24  # tracks that one source may number
+STANDS_ON = 0.05  # picture heights from a track of a thing to a handle on it, at most
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,15 @@ class Performer(Protocol):
 
 
 class TrackSource(Protocol):
-    """Brings tracks of its own, numbered by `source_ids`. An immutable value, or safe on both threads."""
+    """Brings tracks of its own, numbered by `source_ids`. An immutable value, or safe on both threads.
+
+    whole: its tracks are one thing: a handle that stands on it takes it all, and one beside it nothing.
+    """
 
     @property
     def key(self) -> int: ...
+    @property
+    def whole(self) -> bool: ...
 
     def tracks(self, span: Span, began: int) -> Tracks:
         """T = span.frames rows."""
@@ -136,7 +142,7 @@ class Director:
         tracks = self._hand.advance(snapshot, span.frames, span.fps)
         parts, room = [tracks], self._budget - tracks.ids.size
         for source in snapshot.sources:
-            part = self._unclaimed(source.key, source.tracks(span, self._began[source.key]), snapshot)
+            part = self._unclaimed(source, source.tracks(span, self._began[source.key]), snapshot)
             part = _thinned(part, room)
             room -= part.ids.size
             parts.append(part)
@@ -147,8 +153,9 @@ class Director:
         groups = np.concatenate([handle_of(tracks.ids), -(lent.ids + 1) // SOURCE_IDS])
         return joined([self._filming.film(tracks, lent, groups, snapshot.handles, room)])
 
-    def _unclaimed(self, key: int, tracks: Tracks, snapshot: ControlSnapshot) -> Tracks:
+    def _unclaimed(self, source: TrackSource, tracks: Tracks, snapshot: ControlSnapshot) -> Tracks:
         """The source's tracks without those that a handle took when either appeared."""
+        key, scale = source.key, np.array([1.0 / self._aspect, 1.0])
         known, out = self._known.setdefault(key, set()), self._left_out.setdefault(key, set())
         is_new = np.array([i not in known for i in tracks.ids.tolist()], np.bool_)
         taken = np.zeros(tracks.ids.size, np.bool_)
@@ -156,7 +163,10 @@ class Director:
             reach = np.array([handle.radius * self._aspect, handle.radius])
             path = snapshot.paths.get(handle.id)
             at = path[0, 1:] if path is not None and len(path) else np.array(handle.xy)
-            inside = np.all(np.abs(tracks.xy[0] - at) <= reach, axis=1)  # [N]
+            if source.whole:
+                inside = np.full(taken.shape, np.any(np.linalg.norm((tracks.xy[0] - at) * scale, axis=1) <= STANDS_ON))
+            else:
+                inside = np.all(np.abs(tracks.xy[0] - at) <= reach, axis=1)  # [N]
             taken |= inside & (is_new | (handle.id not in self._handles))
         known.update(tracks.ids.tolist())
         out.update(tracks.ids[taken].tolist())
