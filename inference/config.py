@@ -130,18 +130,15 @@ class BlendConfig:
 
 @dataclass(frozen=True)
 class WordsConfig:
-    """What a sentence moves in a picture: `inference.words`."""
+    """What a sentence moves in a picture: `inference.words`. Widths of its four small networks."""
 
-    quarter: int  # feature width at 1/4 resolution
-    eighth: int
-    sixteenth: int
-    layers: int  # of attention over the whole picture, at 1/16
-    heads: int  # there and among the words
+    looks: int  # numbers of a cell of 8x8 pixels that the affinity network gives
+    cell: int
+    match: int  # numbers in which places and names are compared
     text_tokens: int  # of a sentence that are read
     text_dim: int  # of a token's state
-    text_width: int  # of a word
-    text_layers: int
-    match: int  # numbers in which places and words are compared
+    role: int
+    part: int
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,4 @@
-"""A small network that looks at a picture as a whole: what `AffinityNet`, `DepthNet`, `BackdropNet`
-and `WordsNet` have in common.
+"""A small network that looks at a picture as a whole: what `AffinityNet`, `DepthNet` and `BackdropNet` have in common.
 
 Owns the layers between a picture and what is said of every place in it. Never knows what that is. Runs on the caller's
 thread.

@@ -29,7 +29,7 @@ from inference.motion.said import Said
 from inference.package import ModelPackage
 from inference.rollout import Rollout
 from inference.tracks import Tracks
-from inference.words import said
+from inference.words import looks, said
 
 MAX_LEFT = 4096  # points that went whose origins are kept: as many as 64 handles and two whole budgets of tracks have
 
@@ -157,8 +157,7 @@ class Stream:
         if net is None or not prompt.strip():
             return Said()
         tokens = self.package.text.encode([prompt], net.config.text_tokens).to(self._picture)
-        where, how, camera = (answer[0].float().cpu().numpy() for answer in net(self._picture, tokens))
-        return said(where[0], how, camera)
+        return said(net, looks(self.package.affinity, self._picture), self._features, tokens)
 
     @torch.no_grad()
     def anchor(self, tracks: Tracks) -> None:

@@ -1,13 +1,17 @@
 """What a sentence moves in a picture, and how: where the named things are, their motion, and the camera's.
 
-Owns `WordsNet` and how things are told apart in its answer. Never trains (`training.words`), never makes tracks of it
+Owns `WordsNet` and how its answers become things that move. Never trains (`training.words`), never makes tracks
 (`inference.motion.said`, which says what the numbers mean). Runs on the caller's thread.
 
-Every place of the picture asks every word whether it is meant. The words it finds say whether it moves and how: their
-states know their clause, since they were read together. A word more, of no sentence, is found by all that is not named.
+A sentence is cut where a new subject begins; its part says what the subject does. The picture, which is looked at through
+`AffinityNet`, is cut into things; each subject is the thing that its name fits best. So a name that was never learnt still
+finds the only thing there is. What the network learns is small: which words are subjects, what a part of a sentence says of
+its subject, where things are, and which names fit them.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -15,99 +19,174 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inference.config import WordsConfig
+from inference.affinity import AffinityNet, feature_distance
+from inference.config import AffinityConfig, WordsConfig
 from inference.motion.said import CAMERA, MOTION, Said, SaidThing, camera_meant, meant
-from inference.pyramid import Pyramid, doubled
+from inference.pyramid import doubled
 
 CELL = 8  # pixels of a place of the answer
-SURE = 0.5  # from here on a place moves
-FEWEST = 3  # places of a thing: less is a mistake
-MOST_THINGS, MOST_PLACES = 4, 256  # that a sentence moves
-ALIKE = 0.5  # places of one thing move alike: so far apart are their motions, where a plain one is 1
-# A plain motion of each kind.
-PLAIN = np.array([0.32, 0.32, np.pi, 0.35, 0.15, 0.2, 0.25], np.float32)
-SHARPNESS = 10.0  # of the first match between places and words
+ROLES = ("none", "thing", "camera")  # of a word: a thing's name, where it is a subject
+SHARPNESS = 10.0  # of the first match between places and names
+# In the picture:
+A_THING = 0.5  # from here on a place belongs to some thing
+FEWEST = 4  # places of a thing: less is a mistake
+TOGETHER = 0.5  # affinity of the places of one thing
+MOST_THINGS = 8  # that are told apart
+# In the sentence:
+MOVES = 0.5  # from here on a subject moves
+MOST_PLACES = 256  # that a sentence moves
 
 
-class WordsNet(Pyramid):
-    """Pictures [B, 3, H, W] in [-1, 1] and token states [B, L, D] to what moves where, and the camera.
+def looks(affinity: AffinityNet, picture: Tensor) -> Tensor:
+    """What there is to know of every CELL of pictures [B, 3, H, W]: [B, look_channels, H/8, W/8]."""
+    quarter, eighth, sixteenth = affinity.levels(picture)
+    return torch.cat([F.avg_pool2d(quarter, 2), eighth, doubled(sixteenth), F.avg_pool2d(picture, CELL)], dim=1)
 
-    H and W divide by 16. Rows of zeros are no tokens.
-    """
+
+def look_channels(config: AffinityConfig) -> int:
+    return config.quarter + config.eighth + config.sixteenth + 3
+
+
+class WordsNet(nn.Module):
+    """Four small networks: of a place's look, of a word's role, of a part of a sentence, and of a name."""
+
+    middle: Tensor
+    spread: Tensor
 
     def __init__(self, config: WordsConfig) -> None:
-        super().__init__(config, 1, placed=True)
+        super().__init__()
         self.config = config
-        match, width = config.match, config.text_width
-        self.asks = nn.ModuleList([nn.Conv2d(config.eighth, match, 1), nn.Conv2d(config.sixteenth, match, 1)])
-        self.word = nn.Linear(config.text_dim, width)
-        self.begin = nn.Parameter(torch.zeros(width))  # read before every sentence: its camera, and no thing's name
-        layer = nn.TransformerEncoderLayer(
-            width, config.heads, 2 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
-        )
-        self.read = nn.TransformerEncoder(layer, config.text_layers, enable_nested_tensor=False)
-        self.norm = nn.LayerNorm(width)
-        self.named = nn.Linear(config.text_dim, match)  # the word by itself
-        self.meant = nn.Linear(width, match)  # the word in its sentence
-        self.counts = nn.Linear(width, 1)  # how far a word is a thing's name at all
-        self.moves = nn.Linear(width, 1)
-        self.how = nn.Linear(width, len(MOTION))
-        self.camera = nn.Linear(width, len(CAMERA))
+        self.register_buffer("middle", torch.zeros(config.looks))  # of looks, over the pictures it was trained on
+        self.register_buffer("spread", torch.ones(config.looks))
+        self.cell = _two_layers(config.looks, config.cell, config.match + 1)
+        self.role = _two_layers(config.text_dim, config.role, len(ROLES))
+        self.part = _two_layers(2 * config.text_dim, config.part, 1 + len(MOTION) + len(CAMERA))
+        self.named = nn.Linear(config.text_dim, config.match)
         self.sharpness = nn.Parameter(torch.tensor(SHARPNESS).log())
 
-    def looked_at(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """What each place is like, of length one, [B, M, H/8, W/8], and log odds of its belonging to a thing, [B, 1,
-        H/8, W/8]: a matter of the picture alone.
+    def looked_at(self, looks: Tensor) -> tuple[Tensor, Tensor]:
+        """[..., C] to what a place is like, of length one, [..., M], and log odds of its belonging to a thing [...]."""
+        found = self.cell((looks - self.middle) / self.spread)
+        return F.normalize(found[..., :-1], dim=-1), found[..., -1]
+
+    def fits(self, like: Tensor, names: Tensor) -> Tensor:
+        """How well names [K, D] (means of their words' states) fit places [N, M], by log odds: [N, K]."""
+        return like @ F.normalize(self.named(names), dim=-1).T * self.sharpness.exp()
+
+    def told(self, parts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of parts of sentences [K, 2 D]: log odds that the subject moves [K], its motion [K, len(MOTION)], and, where
+        it is the camera, the camera's [K, len(CAMERA)].
         """
-        quarter, eighth, sixteenth = self.levels(picture)
-        like = self.asks[0](F.silu(eighth)) + doubled(self.asks[1](F.silu(sixteenth)))
-        return F.normalize(like, dim=1), F.avg_pool2d(self.out(F.silu(quarter)), 2)
-
-    def forward(self, picture: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return self.said_of(*self.looked_at(picture), tokens)
-
-    def said_of(self, like: Tensor, thing: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """where [B, 1, h, w]: how far each place is of something that the sentence moves, in [0, 1]; how [B, len(MOTION),
-        h, w]: its motion if so; camera [B, len(CAMERA)].
-        """
-        h, w = like.shape[2:]
-        present = torch.cat([torch.ones_like(tokens[:, :1, 0]), tokens.abs().sum(-1)], dim=1) > 0  # [B, 1 + L]
-        words = torch.cat([self.begin.expand(len(tokens), 1, -1), self.word(tokens)], dim=1)
-        words = self.norm(self.read(words, src_key_padding_mask=~present))
-        key = F.normalize(self.named(tokens) + self.meant(words[:, 1:]), dim=-1)  # [B, L, M]
-        asked = like.flatten(2).transpose(1, 2) @ key.transpose(1, 2) * self.sharpness.exp()  # [B, h*w, L]
-        asked = asked + self.counts(words[:, 1:]).transpose(1, 2) + thing.flatten(2).transpose(1, 2)
-        # Against the word of no sentence, whose match is 0 everywhere.
-        found = F.pad(asked, (1, 0)).masked_fill(~present[:, None], float("-inf")).softmax(-1)[:, :, 1:]
-        moved = found * self.moves(words[:, 1:]).sigmoid().transpose(1, 2)  # [B, h*w, L]
-        where = moved.sum(-1, keepdim=True)
-        how = moved @ self.how(words[:, 1:]) / where.clamp_min(1e-4)
-
-        def placed(x: Tensor) -> Tensor:
-            return x.transpose(1, 2).unflatten(2, (h, w))
-
-        return placed(where), placed(how), self.camera(words[:, 0])
+        answer = self.part(parts)
+        return answer[:, 0], answer[:, 1 : 1 + len(MOTION)], answer[:, 1 + len(MOTION) :]
 
 
-def said(where: np.ndarray, how: np.ndarray, camera: np.ndarray) -> Said:
-    """The things in a network's answer: float [h, w], [len(MOTION), h, w] and [len(CAMERA)]."""
-    h, w = where.shape
-    left, things = where.copy(), []
-    while len(things) < MOST_THINGS and left.max() > SURE:
-        first = np.unravel_index(left.argmax(), left.shape)
-        apart = np.abs(how - how[:, first[0], first[1]][:, None, None]) / PLAIN[:, None, None]
-        moves = ((left > SURE) & (apart.max(0) < ALIKE)).astype(np.uint8)
-        _, parts = cv2.connectedComponents(moves, connectivity=4)
-        mine = parts == parts[first]
-        motion = meant((how * where * mine).sum((1, 2)) / (where * mine).sum())
-        if mine.sum() >= FEWEST and motion.any():
-            things.append((mine, motion))
-        left[mine] = 0.0
-    places = sum(int(mine.sum()) for mine, _ in things)
-    every = 2 if places > MOST_PLACES else 1  # a chequered half of them
-    row, column = np.indices((h, w))
+def _two_layers(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, outputs))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A subject's words [first, last) and those of its part of the sentence, [begins, ends)."""
+
+    role: str
+    first: int
+    last: int
+    begins: int
+    ends: int
+
+
+def subjects(roles: np.ndarray) -> list[Subject]:
+    """Of the roles of a sentence's words, int [L] without [CLS] and [SEP]: a part goes from its subject to before the next
+    one; words before the first subject are of its part.
+    """
+    edges = np.flatnonzero(np.diff(roles, prepend=0, append=0))
+    spans = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if roles[a]]
     found = []
-    for mine, motion in things:
+    for n, (first, last) in enumerate(spans):
+        begins = 0 if n == 0 else first
+        ends = spans[n + 1][0] if n + 1 < len(spans) else len(roles)
+        found.append(Subject(ROLES[roles[first]], int(first), int(last), int(begins), int(ends)))
+    return found
+
+
+def part_of(states: Tensor, subject: Subject) -> Tensor:
+    """What the network reads of a subject's part of the sentence: [L, D] to [2 D]."""
+    words = states[subject.begins : subject.ends]
+    return torch.cat([words.mean(0), words.amax(0)])
+
+
+def name_of(states: Tensor, subject: Subject) -> Tensor:
+    return states[subject.first : subject.last].mean(0)
+
+
+@torch.no_grad()
+def things(thing: np.ndarray, features: Tensor) -> list[np.ndarray]:
+    """The picture's things, bool [h, w] each. thing: float [h, w], how far a place belongs to some thing; features: [1, D,
+    ., .] of the affinity network.
+    """
+    h, w = thing.shape
+    features = F.adaptive_avg_pool2d(features, (h, w))
+    left, found = thing.copy(), []
+    while left.max() > A_THING and len(found) < MOST_THINGS:
+        row, column = np.unravel_index(left.argmax(), left.shape)
+        at = torch.tensor([[[(column + 0.5) / w, (row + 0.5) / h]]], dtype=torch.float32).to(features)
+        with_it = torch.exp(-feature_distance(features, at))[0, :, 0].view(h, w).cpu().numpy()
+        one = (left > A_THING) & (with_it > TOGETHER)
+        one[row, column] = True
+        _, parts = cv2.connectedComponents(one.astype(np.uint8), connectivity=4)
+        one = parts == parts[row, column]
+        if one.sum() >= FEWEST:
+            found.append(one)
+        left[one] = 0.0
+    return found
+
+
+@torch.no_grad()
+def said(net: WordsNet, looks: Tensor, features: Tensor, states: Tensor) -> Said:
+    """What a sentence moves. looks: [1, C, h, w] and features [1, D, ., .] of the picture; states: [1, L, D] of the
+    sentence's tokens, zeros where there are none.
+    """
+    states = states[0, : int((states[0].abs().sum(-1) > 0).sum())][1:-1]
+    spoken_of = subjects(net.role(states).argmax(-1).cpu().numpy()) if len(states) else []
+    if not spoken_of:
+        return Said()
+    moves, motions, cameras = net.told(torch.stack([part_of(states, subject) for subject in spoken_of]))
+    camera = sum(cameras[n].cpu().numpy() for n, subject in enumerate(spoken_of) if subject.role == "camera")
+    h, w = looks.shape[2:]
+    like, thing = net.looked_at(looks[0].permute(1, 2, 0))  # [h, w, M], [h, w]
+    there = things(thing.sigmoid().cpu().numpy(), features)
+    named = [n for n, subject in enumerate(spoken_of) if subject.role == "thing"]
+    found = []
+    if there and named:
+        fits = net.fits(like.flatten(0, 1), torch.stack([name_of(states, spoken_of[n]) for n in named]))
+        fits = fits.view(h, w, -1).cpu().numpy()
+        score = np.array([[fits[one][:, k].mean() for k in range(len(named))] for one in there])
+        for k, place in _paired(score):
+            motion = meant(motions[named[k]].cpu().numpy())
+            if torch.sigmoid(moves[named[k]]) > MOVES and motion.any():
+                found.append((there[place], motion))
+    return Said(_tracked(found), camera_meant(np.asarray(camera)) if np.ndim(camera) else None)
+
+
+def _paired(score: np.ndarray) -> list[tuple[int, int]]:
+    """Names and things, each once, the best fits first. score: [things, names]; answers (name, thing)."""
+    left, pairs = score.copy(), []
+    for _ in range(min(score.shape)):
+        place, name = np.unravel_index(left.argmax(), left.shape)
+        pairs.append((int(name), int(place)))
+        left[place], left[:, name] = -np.inf, -np.inf
+    return pairs
+
+
+def _tracked(found: list[tuple[np.ndarray, np.ndarray]]) -> tuple[SaidThing, ...]:
+    """Things as places that move, at most MOST_PLACES: a chequered half of them where there are more."""
+    places = sum(int(mine.sum()) for mine, _ in found)
+    every = 1 + (places > MOST_PLACES)
+    answer = []
+    for mine, motion in found:
+        h, w = mine.shape
+        row, column = np.indices((h, w))
         y, x = np.nonzero(mine & ((row + column) % every == 0))
-        found.append(SaidThing(y * w + x, np.stack([(x + 0.5) / w, (y + 0.5) / h], axis=1), motion))
-    return Said(tuple(found), camera_meant(camera))
+        answer.append(SaidThing(y * w + x, np.stack([(x + 0.5) / w, (y + 0.5) / h], axis=1), motion))
+    return tuple(answer)

@@ -1,12 +1,11 @@
 """Trains the network that says what a sentence moves in a picture, and how, from the made world's things and their names.
 
-Owns its loss, recipe and held-out figures. Never touches other weights. One process of `--threads` threads, beside the
-workers that make pictures.
+Owns its loss, recipe and held-out figures. Never touches other weights. One process of `--threads` threads.
 
     python -m training.words --recipe training/recipes/pocket/words.toml --start assets/models/pocket --run runs/words
 
-`--start`: a package, or a run of training.affinity, whose network it begins with; without, from nothing.
-Resumes from the run's folder.
+`--start`: a package, or a run of training.affinity, through whose network it looks at pictures.
+Resumes from the run's folder. What was seen and read lies there in files (training.word_samples).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,34 +23,34 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inference.affinity import AffinityNet
 from inference.config import WordsConfig, parse
 from inference.errors import UserError
-from inference.motion.said import MOTION
 from inference.text import TextEncoder
-from inference.words import PLAIN, WordsNet
+from inference.words import WordsNet, look_channels, looks, said
 from training.affinity import load_affinity
-from training.batches import in_order, to
 from training.causal import MINILM
 from training.command import run_trainer
 from training.distributed import Checkpoints, Group, load_part
 from training.loop import Batch, Descent, follow, run_steps
 from training.recipe import OptimiserSettings
-from training.told_pictures import Shown, ToldPictures, ToldSettings, name_states, shown, told
+from training.word_samples import SampleSettings, Shown, loaded, prepare, shown
 from training.world import Library, load_library
-from training.world.wording import Meant, sentence
+from training.world.wording import WAY, Meant, sentence
 
 HELD_SEEDS = 6 * 10**9
 DESCRIPTION = "words.json"  # of the network, beside a run's checkpoints
-OF_THINGS = 3.0  # a place of a thing weighs as much as so many of the place behind
-UNDER = 0.5  # from here on a place belongs to a thing, or moves
+PLAIN = torch.tensor([WAY, WAY, math.pi, 0.35, 0.15, 0.2, 0.25])  # motion of each kind, so that all weigh alike
+UNDER = 0.5  # from here on a place belongs to a thing
 
 
 @dataclass(frozen=True)
 class LossSettings:
-    how: float  # weight of the motion where something moves
-    camera: float
-    anything: float  # of telling things from the place behind them
-    name: float  # of telling a thing's name among all names
+    places: int  # of a step
+    named_places: int  # and further ones of things that have names
+    words: int
+    parts: int
+    name: float  # weight of telling a thing's name among all names
     ema: float
     held: int  # pictures for figures; 0: none
     evaluate_every: int
@@ -60,103 +59,142 @@ class LossSettings:
 @dataclass(frozen=True)
 class WordsRecipe:
     model: WordsConfig
-    data: ToldSettings
+    data: SampleSettings
     optimiser: OptimiserSettings
     loss: LossSettings
 
 
+class Samples:
+    """All places and sentences; a step draws some of each by its number."""
+
+    def __init__(self, places: dict[str, Tensor], sentences: dict[str, Tensor], settings: LossSettings) -> None:
+        self.places, self.sentences, self.settings = places, sentences, settings
+        self.named = torch.nonzero(places["name"] >= 0)[:, 0]
+
+    def __call__(self, step: int) -> Batch:
+        rng, counts = np.random.default_rng([step, 61]), self.settings
+
+        def drawn(among: int, count: int) -> Tensor:
+            return torch.from_numpy(rng.integers(0, max(among, 1), count if among else 0))
+
+        at = torch.cat([drawn(len(self.places["name"]), counts.places), self.named[drawn(len(self.named), counts.named_places)]])
+        word = drawn(len(self.sentences["role"]), counts.words)
+        part = drawn(len(self.sentences["moves"]), counts.parts)
+        return {
+            "looks": self.places["looks"][at].float(),
+            "thing": self.places["thing"][at].float(),
+            "name": self.places["name"][at].long(),
+            "words": self.sentences["words"][word].float(),
+            "role": self.sentences["role"][word].long(),
+            **{name: self.sentences[name][part].float() for name in ("parts", "is_camera", "moves", "motion", "camera")},
+            "seed": torch.tensor([step]),
+        }
+
+
 def words_loss(net: WordsNet, batch: Batch, names: Tensor, settings: LossSettings) -> Tensor:
     """names: [names, D], the states that `batch["name"]` numbers."""
-    like, thing = net.looked_at(batch["picture"])
-    each = len(batch["tokens"]) // len(like)  # sentences of a picture
-    where, how, camera = net.said_of(
-        like.repeat_interleave(each, 0), thing.repeat_interleave(each, 0), batch["tokens"]
-    )
-    anything = batch["anything"]
-    weight = (1.0 + (OF_THINGS - 1.0) * anything).repeat_interleave(each, 0)
-    loss = F.binary_cross_entropy(where.clamp(1e-4, 1.0 - 1e-4), batch["moves"], weight)
-    loss = loss + settings.anything * F.binary_cross_entropy_with_logits(thing, anything)
-    moving = (batch["moves"] > UNDER).float()
-    plain = torch.from_numpy(PLAIN).to(how)[:, None, None]
-    off = F.smooth_l1_loss(how / plain, batch["how"] / plain, reduction="none", beta=0.3)
-    loss = loss + settings.how * (off * moving).sum() / moving.sum().clamp_min(1.0) / len(MOTION)
-    loss = loss + settings.camera * F.smooth_l1_loss(camera, batch["camera"], beta=0.3)
-    if len(batch["name"]):
-        mask = batch["mask"][:, None]
-        of_thing = (like[batch["of_picture"]] * mask).sum((2, 3)) / mask.sum((2, 3))  # [M, match]
-        key = F.normalize(net.named(names), dim=-1)
-        guess = F.normalize(of_thing, dim=-1) @ key.T * net.sharpness.exp()
-        loss = loss + settings.name * F.cross_entropy(guess, batch["name"])
-    return loss
+    like, thing = net.looked_at(batch["looks"])
+    loss = F.binary_cross_entropy_with_logits(thing, batch["thing"])
+    known = batch["name"] >= 0
+    if known.any():
+        loss = loss + settings.name * F.cross_entropy(net.fits(like[known], names), batch["name"][known])
+    loss = loss + F.cross_entropy(net.role(batch["words"]), batch["role"])
+    moves, motion, camera = net.told(batch["parts"])
+    of_camera = batch["is_camera"]
+    told = F.binary_cross_entropy_with_logits(moves, batch["moves"], reduction="none") * (1.0 - of_camera)
+    plain = PLAIN.to(motion)
+    off = F.smooth_l1_loss(motion / plain, batch["motion"] / plain, reduction="none", beta=0.3).sum(-1)
+    shot = F.smooth_l1_loss(camera, batch["camera"], reduction="none", beta=0.3).sum(-1)
+    return loss + (told + off * batch["moves"] + shot * of_camera).mean()
 
 
 @dataclass(frozen=True, eq=False)
 class HeldSentence:
+    """looks [1, C, h, w] and features [1, D, ., .] of the picture; states [1, L, D] of the sentence."""
+
     shown: Shown
     meant: Meant
-    tokens: Tensor  # [1, L, D]
+    looks: Tensor
+    features: Tensor
+    states: Tensor
 
 
-def held_sentences(count: int, library: Library, tokens: int) -> list[HeldSentence]:
+@torch.no_grad()
+def held_sentences(count: int, library: Library, affinity: AffinityNet, tokens: int) -> list[HeldSentence]:
     """Two sentences for each of `count` pictures."""
     text, found = TextEncoder.load(MINILM), []
     for i in range(count):
         rng = np.random.default_rng([HELD_SEEDS + i, 59])
-        picture = shown(library, HELD_SEEDS + i, (256, 144), rng)
+        one = shown(library, HELD_SEEDS + i, (256, 144), rng)
+        picture = one.picture[None]
         for _ in range(2):
-            meant = sentence(rng, picture.names)
-            found.append(HeldSentence(picture, meant, text.encode([meant.text], tokens)))
+            meant = sentence(rng, one.names)
+            states = text.encode([meant.text], tokens)
+            found.append(HeldSentence(one, meant, looks(affinity, picture), affinity(picture), states))
     return found
 
 
 @torch.no_grad()
 def evaluate(net: WordsNet, held: list[HeldSentence]) -> dict[str, float]:
     """Means. one_iou, some_iou: overlap of what moves with what shall, in pictures of one thing, and of several;
-    meant: how often what shall move is found rather than anything else that is there, in pictures of several things of
-    which one moves (meant_by_chance: by guessing); way: how often it goes within 45 degrees of where it shall;
-    idle: share of the picture that moves where nothing shall; camera: mean error.
+    meant: how often what shall move is moved rather than anything else, in pictures of several things of which one moves
+    (meant_by_chance: by guessing); way: how often what moves most of a thing moves it within 45 degrees of where it shall;
+    idle: how often nothing moves where nothing shall; camera: mean error.
     """
     figures: dict[str, list[float]] = {name: [] for name in
                                        ("one_iou", "some_iou", "meant", "meant_by_chance", "way", "idle", "camera")}  # fmt: skip
-    device = next(net.parameters()).device
     for one in held:
-        where, how, camera = (x[0].cpu() for x in net(one.shown.picture[None].to(device), one.tokens.to(device)))
-        figures["camera"].append(float((camera - torch.from_numpy(one.meant.camera)).abs().mean()))
-        moves, _ = told(one.shown, one.meant)
-        found = where > UNDER
+        answer = said(net, one.looks, one.features, one.states)
+        camera = np.zeros_like(one.meant.camera) if answer.camera is None else answer.camera
+        figures["camera"].append(float(np.abs(camera - one.meant.camera).mean()))
         if not one.meant.moved:
-            figures["idle"].append(float(found.float().mean()))
+            figures["idle"].append(float(not answer.things))
             continue
-        truth = moves > UNDER
-        alone = len(one.shown.names) == 1
-        figures["one_iou" if alone else "some_iou"].append(float((found & truth).sum() / (found | truth).sum().clamp_min(1)))
-        if len(one.meant.moved) == 1 and len(one.shown.masks) > 1:
-            score = {name: float((where[0] * mask).sum() / mask.sum()) for name, mask in one.shown.masks.items()}
-            figures["meant"].append(float(max(score, key=lambda name: score[name]) in one.meant.moved))
+        found = [torch.zeros(one.shown.anything.numel()) for _ in answer.things]
+        for mine, thing in zip(found, answer.things, strict=True):
+            mine[torch.from_numpy(thing.numbers)] = 1.0
+        moved = torch.stack(found).amax(0) if found else torch.zeros(one.shown.anything.numel())
+        masks = {name: mask.flatten() for name, mask in one.shown.masks.items()}
+        truth = torch.stack([masks[name] for name in one.meant.moved]).amax(0) > UNDER
+        overlap = float(((moved > 0) & truth).sum() / ((moved > 0) | truth).sum().clamp_min(1))
+        figures["one_iou" if len(one.shown.names) == 1 else "some_iou"].append(overlap)
+        if len(one.meant.moved) == 1 and len(masks) > 1:
+            score = {name: float((moved * mask).sum() / mask.sum()) for name, mask in masks.items()}
+            best = max(score, key=lambda name: score[name])
+            figures["meant"].append(float(score[best] > 0 and best in one.meant.moved))
             figures["meant_by_chance"].append(1.0 / len(score))
         for name, motion in one.meant.moved.items():
-            if np.hypot(*motion[:2]) > 0.05:
-                weight = where[0] * one.shown.masks[name]
-                went = ((how[:2] * weight).sum((1, 2)) / weight.sum().clamp_min(1e-6)).numpy()
+            if np.hypot(*motion[:2]) > 0.05 and found:
+                most = max(range(len(found)), key=lambda n: float((found[n] * masks[name]).sum()))
+                went = answer.things[most].motion[:2] if (found[most] * masks[name]).sum() > 0 else np.zeros(2)
                 cosine = went @ motion[:2] / max(np.hypot(*went) * np.hypot(*motion[:2]), 1e-6)
                 figures["way"].append(float(cosine > math.sqrt(0.5)))
     return {name: round(float(np.mean(values)), 4) for name, values in figures.items() if values}
 
 
-def begin(config: WordsConfig, start: Path | None) -> WordsNet:
-    """A fresh network, with the affinity network's layers where they are the same."""
+def eyes(recipe: WordsRecipe, start: Path | None) -> AffinityNet:
+    """The affinity network that the words network looks through. Raises UserError where it is not given or another one
+    than the recipe's.
+    """
+    if start is None:
+        raise UserError("This trainer looks through an affinity network.", next="Name one's package or run by --start.")
+    affinity = load_affinity(start)
+    if look_channels(affinity.config) != recipe.model.looks:
+        raise UserError(
+            f"The affinity network of {start} gives {look_channels(affinity.config)} numbers of a place, not "
+            f"{recipe.model.looks}.",
+            next="Set the recipe's model.looks to that.",
+        )
+    return affinity
+
+
+def begin(config: WordsConfig, seen: Tensor) -> WordsNet:
+    """A fresh network. seen: [N, C], looks by which it is told what is usual."""
     torch.manual_seed(0)
     net = WordsNet(config)
-    if start is not None:
-        affinity = load_affinity(start)
-        layers = {name: value for name, value in affinity.state_dict().items() if not name.startswith("out.")}
-        own = net.state_dict()
-        if any(own[name].shape != value.shape for name, value in layers.items()):
-            raise UserError(
-                f"The affinity network of {start} has other sizes than this network.",
-                next="Give the recipe its sizes, or leave --start out.",
-            )
-        net.load_state_dict(own | layers)
+    some = seen[:: max(1, len(seen) // 20000)].float()
+    net.middle.copy_(some.mean(0))
+    net.spread.copy_(some.std(0).clamp_min(1e-3))
     return net
 
 
@@ -170,31 +208,29 @@ def train(
     library: Callable[[str], Library] = load_library,
 ) -> int:
     """Trains until the recipe's steps or the minutes are over; goes on where the folder stands. Returns the step."""
-    net = begin(recipe.model, start).to(group.device)
+    affinity, tokens, settings = eyes(recipe, start), recipe.model.text_tokens, recipe.loss
+    files = prepare(folder, recipe.data, tokens, affinity, library)
+    places = loaded(files.pictures)
+    net = begin(recipe.model, places["looks"]).to(group.device)
     average = copy.deepcopy(net).requires_grad_(False)
-    descent, settings = Descent(net, recipe.optimiser, group), recipe.loss
+    descent = Descent(net, recipe.optimiser, group)
     checkpoints = Checkpoints(
         folder, group, {"model": net, "ema": average}, {"optimiser": (net, descent.optimiser)},
         {"trainer": "words"} | asdict(recipe),
     )  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / DESCRIPTION).write_text(json.dumps(asdict(recipe.model)), encoding="utf-8")
-    tokens = recipe.model.text_tokens
-    names = name_states(library("train"), tokens).to(group.device)
-    pictures = ToldPictures(library, recipe.data, tokens)
-    stream: Iterator[Batch] | None = None
+    names = loaded(files.names)["states"].to(group.device)
+    samples = Samples(places, loaded(files.sentences), settings)
 
     def update(step: int) -> dict[str, float]:
-        nonlocal stream
-        if stream is None:  # where this session goes on
-            stream = in_order(pictures, step, recipe.data.workers)
-        batch = to(next(stream), group.device)
+        batch = {name: value.to(group.device) for name, value in samples(step).items()}
         loss = descent.update(step, lambda batch: words_loss(net, batch, names, settings), [batch])
         follow(average, net, settings.ema, step)
         return {"loss": round(loss, 4)}
 
-    held = held_sentences(settings.held, library("held"), tokens)
-    known = held_sentences(settings.held // 2, library("train"), tokens)  # names that were learnt, pictures that were not
+    held = held_sentences(settings.held, library("held"), affinity, tokens) if settings.held else []
+    # Names that were learnt, in pictures that were not.
+    known = held_sentences(settings.held // 2, library("train"), affinity, tokens) if settings.held else []
 
     def figures(step: int) -> dict[str, Any]:
         return evaluate(average, held) | {f"known_{name}": value for name, value in evaluate(average, known).items()}
@@ -217,7 +253,7 @@ def load_words(folder: Path) -> WordsNet:
 
 
 def main() -> None:
-    run_trainer(__doc__, WordsRecipe, train, start="a package or an affinity run whose network it begins with")
+    run_trainer(__doc__, WordsRecipe, train, start="a package or an affinity run whose network it looks through")
 
 
 if __name__ == "__main__":

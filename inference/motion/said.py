@@ -10,6 +10,7 @@ others are at work begin from where things then are.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 
 from inference.motion.camera import View
-from inference.motion.director import Span, source_ids
+from inference.motion.director import STANDS_ON, Span, source_ids
 from inference.tracks import Tracks
 
 SECONDS = 2.0  # that the motion of a sentence takes
@@ -176,3 +177,23 @@ def overlap(one: SaidThing, other: SaidThing) -> float:
     """How far two sentences mean one thing: shared places over those of the smaller."""
     shared = len(np.intersect1d(one.numbers, other.numbers))
     return shared / max(min(len(one.numbers), len(other.numbers)), 1)
+
+
+def directing(
+    said: Said, aspect: float, held: np.ndarray | None = None
+) -> tuple[tuple[SaidSource, ...], SaidMove | None]:
+    """What brings about what was said where no window does. aspect: the picture's width to its height; held: [N, 2],
+    places of the picture that somebody else moves: what they stand on is left to them.
+    """
+    numbers = itertools.count(1)
+    scale = np.array([aspect, 1.0])
+
+    def free(thing: SaidThing) -> bool:
+        if held is None or not len(held):
+            return True
+        apart = np.linalg.norm((thing.places[:, None] - held[None]) * scale, axis=2)
+        return bool(apart.min() > STANDS_ON)
+
+    sources = tuple(SaidSource(next(numbers), thing, aspect) for thing in said.things if free(thing))
+    move = SaidMove(next(numbers), tuple(said.camera.tolist())) if said.camera is not None else None
+    return sources, move

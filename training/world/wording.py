@@ -70,9 +70,10 @@ _STILL = (
     "stays still", "stays still", "stands still", "does not move", "is still", "stays where it is", "rests", "stands there",
     "remains still", "sits there", "doesn't move", "is at rest",
 )  # fmt: skip
-_REST = (
-    "the rest stays still", "the rest stays still", "everything else stays still", "nothing else moves",
-    "the background stays still", "the rest does not move",
+_REST = (  # and which of the words is the subject
+    ("rest", "the rest stays still"), ("everything else", "everything else stays still"),
+    ("nothing else", "nothing else moves"), ("background", "the background stays still"),
+    ("rest", "the rest does not move"),
 )  # fmt: skip
 _SAME = ("the thing", "the toy", "the object", "it", "this", "the thing")
 _PLACES = (
@@ -82,6 +83,7 @@ _PLACES = (
 _LOOKS = ("red", "blue", "big", "small", "old", "new", "beautiful", "shiny", "cute", "green", "yellow", "colourful", "")
 _KINDS = ("a photo of {}", "a picture of {}", "a 3d render of {}", "{}, cinematic, 4k", "a painting of {}", "{}", "{}",
           "a close-up of {}", "an old photograph of {}", "there is {}", "{}, sharp focus")  # fmt: skip
+CAMERA_NAME = "camera"
 _SCENES = (
     "", "", "", "nothing moves", "nothing moves", "everything stays still", "a calm scene", "a sunny day", "still life",
     "a beautiful landscape", "high quality, detailed", "a quiet evening", "no motion", "hello", "a toy world",
@@ -112,10 +114,12 @@ _SHOTS: dict[tuple[str, int], tuple[str, ...]] = {
 @dataclass
 class Meant:
     """A sentence and what it means. moved: by a thing's name, its motion [len(MOTION)]; still: named and at rest;
-    camera: [len(CAMERA)].
+    camera: [len(CAMERA)]. subjects: in the order of the text, the words for what it speaks of, and whose name that is:
+    CAMERA_NAME, "" for what is no thing of its own.
     """
 
     text: str
+    subjects: list[tuple[str, str]] = field(default_factory=list)
     moved: dict[str, np.ndarray] = field(default_factory=dict)
     still: set[str] = field(default_factory=set)
     camera: np.ndarray = field(default_factory=lambda: np.zeros(len(CAMERA), np.float32))
@@ -127,25 +131,29 @@ def sentence(rng: np.random.Generator, names: Sequence[str]) -> Meant:
     chance = rng.random()
     if chance < 0.2:
         return _description(rng, known)
-    meant, clauses = Meant(""), []
+    meant = Meant("")
+    clauses: list[tuple[str, str, str]] = []  # of words, their subject, and whose name that is
     if known and chance < 0.92:
         count = min(len(known), int(rng.choice([1, 2, 3], p=[0.7, 0.23, 0.07])))
         order = [known[i] for i in rng.permutation(len(known))]
         for name in order[:count]:
             alone = len(names) == 1 and rng.random() < 0.15
-            text, meant.moved[name] = _clause(rng, str(rng.choice(_SAME)) if alone else name, named=not alone)
-            clauses.append(text)
+            subject = str(rng.choice(_SAME)) if alone else name
+            text, meant.moved[name] = _clause(rng, subject, named=not alone)
+            clauses.append((text, subject, name))
         for name in order[count:]:
             if rng.random() < 0.3:
                 meant.still.add(name)
-                clauses.append(f"{_article(rng, name)} {_agreed(rng.choice(_STILL), name)}")
+                clauses.append((f"{_article(rng, name)} {_agreed(rng.choice(_STILL), name)}", name, name))
         if rng.random() < 0.15:
-            clauses.append(str(rng.choice(_REST)))
+            subject, text = _REST[int(rng.integers(len(_REST)))]
+            clauses.append((text, subject, ""))
     if not meant.moved or rng.random() < 0.2:
-        text, meant.camera = _shot(rng)
-        clauses.insert(0 if rng.random() < 0.2 else len(clauses), text)
+        text, subject, meant.camera = _shot(rng)
+        clauses.insert(0 if rng.random() < 0.2 else len(clauses), (text, subject, CAMERA_NAME))
     glue = str(rng.choice([", ", ", ", ", ", " and ", ", and ", " while ", ". ", "; ", ", then "]))
-    meant.text = _typed(rng, glue.join(clauses))
+    meant.text = _typed(rng, glue.join(text for text, _, _ in clauses))
+    meant.subjects = [(subject, name) for _, subject, name in clauses]
     return meant
 
 
@@ -253,8 +261,8 @@ def _direction(rng: np.random.Generator) -> tuple[tuple[float, float], str]:
     return (x * WAY, y * WAY), str(rng.choice(_SIDE_WORDS[side]))
 
 
-def _shot(rng: np.random.Generator) -> tuple[str, np.ndarray]:
-    """What the camera does, and its numbers."""
+def _shot(rng: np.random.Generator) -> tuple[str, str, np.ndarray]:
+    """What the camera does, the word that says so, and its numbers."""
     numbers = np.zeros(len(CAMERA), np.float32)
     keys = list(_SHOTS)
     chosen = [keys[int(rng.integers(len(keys)))] for _ in range(1 if rng.random() < 0.8 else 2)]
@@ -268,7 +276,8 @@ def _shot(rng: np.random.Generator) -> tuple[str, np.ndarray]:
     subject = "" if asks else str(rng.choice(["the camera ", "the camera ", "the camera ", "camera ", "the view "]))
     if asks and chosen[0][0] not in ("zoom", "pan"):  # "move left" alone says nothing of a camera
         subject = "make the camera "
-    return subject + " and ".join(texts) + hurry, numbers
+    word = subject.split()[-1] if subject else texts[0].split()[0]
+    return subject + " and ".join(texts) + hurry, word, numbers
 
 
 def _description(rng: np.random.Generator, names: list[str]) -> Meant:
@@ -278,7 +287,7 @@ def _description(rng: np.random.Generator, names: list[str]) -> Meant:
     told = [names[i] for i in rng.permutation(len(names))][: 1 + (rng.random() < 0.4)]
     if rng.random() < 0.45:
         told_still = ", ".join(f"{_article(rng, name)} {_agreed(rng.choice(_STILL), name)}" for name in told)
-        return Meant(_typed(rng, told_still), still=set(told))
+        return Meant(_typed(rng, told_still), [(name, name) for name in told], still=set(told))
     things = []
     for name in told:
         look = str(rng.choice(_LOOKS))
@@ -287,7 +296,7 @@ def _description(rng: np.random.Generator, names: list[str]) -> Meant:
     text = str(rng.choice(_KINDS)).format(" and ".join(things))
     if rng.random() < 0.6:
         text = f"{text} {rng.choice(_PLACES)}"
-    return Meant(_typed(rng, text), still=set(told))
+    return Meant(_typed(rng, text), [(name, name) for name in told], still=set(told))
 
 
 def _article(rng: np.random.Generator, name: str) -> str:
