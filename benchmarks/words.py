@@ -1,15 +1,15 @@
-"""Words: does what a caption names go where the caption says, in what the model makes of the picture and the words alone?
+"""Words: does what a caption names go where the caption says, in what the model makes of picture and words alone?
 
-Owns the clips, how a way is judged, and the command. Held-out objects and places (split "held"); nothing here was chosen
-on them. One process of one thread.
+Owns the clips, how a way is judged, and the command. Held-out objects and places (split "held"); nothing here was
+chosen on them. One process of one thread.
 
     python -m benchmarks.words
 
 Each clip's first frame and its own caption (`training.world.caption`) go to the stream, as a person's prompt does, and
-no track beside. An independent tracker (`benchmarks.quality.tracker`) follows points on the named thing, and points of the
-place, through the frames made. A thing that goes where the caption says, within 45 degrees and by LEAST of the picture's
-height, agrees; by chance a quarter would, if everything moved. "network" judges the words network's own answer instead, at
-the places of the thing. The last line is JSON.
+no track beside. An independent tracker (`benchmarks.quality.tracker`) follows points on the named thing, and points of
+the place, through the frames made. A thing that goes where the caption says, within 45 degrees and by LEAST of the
+picture's height, agrees; by chance a quarter would, if everything moved. "answer" judges what the words network itself
+says of the thing; "meant" whether it is moved at all, "iou" the overlap of what moves with it. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from training.told_pictures import share
 
 from benchmarks.quality.tracker import follow
 from inference.offline import DEFAULT_PACKAGE, render
 from inference.package import ModelPackage
 from inference.stream import Stream
 from inference.tracks import TrackFile, Tracks
-from inference.words import CELL, looks
-from training.told_pictures import share
 from training.world import Library, load_library
 from training.world.caption import describe, direction
 from training.world.compose import compose
@@ -48,8 +47,8 @@ POINTS = 40  # followed, at most, on the thing and on the place
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """A picture and its caption. picture: uint8 [H, W, 3]; mask: bool [H, W], of the thing that is asked about; way: [2],
-    where it goes, in picture heights; place: bool [H, W], what no thing covers; things: how many there are.
+    """A picture and its caption. picture: uint8 [H, W, 3]; mask: bool [H, W], of the thing that is asked about; way:
+    [2], where it goes, in picture heights; place: bool [H, W], what no thing covers; things: how many there are.
     """
 
     picture: np.ndarray
@@ -105,13 +104,10 @@ def corners(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def measured(stream: Stream, case: Told) -> dict[str, float]:
-    """agrees, taken (share of the place's points that came along, nan without points), network, meant (the thing itself is
-    among what the network moves).
-    """
+    """agrees; taken: share of the place's points that came along, nan without points; and what `answered` says."""
     row = {"agrees": 0.0, "taken": math.nan}
-    held = TrackFile(Tracks.empty(FRAMES), stream.fps)
-    frames = np.stack(list(render(stream, case.picture, held, case.caption, directs=True)))[..., :3]
-    # Only what is found is believed: a thing that nobody moved is found where it was.
+    silent = TrackFile(Tracks.empty(FRAMES), stream.fps)
+    frames = np.stack(list(render(stream, case.picture, silent, case.caption, directs=True)))[..., :3]
     on, beside = corners(frames[0], case.mask), corners(frames[0], case.place)
     followed = follow(frames, np.concatenate([on, beside]))
     gone, found = (followed.xy[-1] - followed.xy[0]) / SIZE[1], followed.alive[-1]
@@ -120,27 +116,23 @@ def measured(stream: Stream, case: Told) -> dict[str, float]:
     if found[len(on) :].any():
         away = np.linalg.norm(gone[len(on) :][found[len(on) :]], axis=1) * SIZE[1]
         row["taken"] = float((away > STILL).mean())
-    return row | network(stream, case)
+    return row | answered(stream, case)
 
 
-@torch.no_grad()
-def network(stream: Stream, case: Told) -> dict[str, float]:
-    package = stream.package
-    assert package.words is not None
-    picture = torch.from_numpy(case.picture).permute(2, 0, 1)[None].float() / 127.5 - 1.0
-    tokens = package.text.encode([case.caption], package.words.config.text_tokens)
-    where, how, _ = (answer[0] for answer in package.words(looks(package.affinity, picture), tokens))
-    weight = where[0] * share(case.mask)
-    went = ((how[:2] * weight).sum((1, 2)) / weight.sum().clamp_min(1e-6)).numpy()
-    moved = np.zeros(case.mask.shape, bool)
-    for thing in stream.said(case.caption).things:
-        for x, y in thing.places * SIZE:
-            moved[int(y) // CELL * CELL : int(y) // CELL * CELL + CELL, int(x) // CELL * CELL : int(x) // CELL * CELL + CELL] = True
-    over = (moved & case.mask).sum() / max((moved | case.mask).sum(), 1)
+def answered(stream: Stream, case: Told) -> dict[str, float]:
+    """Of the network alone. answer: what moves most of the thing goes the way; meant: half of the thing moves; iou."""
+    mask = share(case.mask).numpy()
+    things = stream.said(case.caption).things
+    moved = np.zeros(mask.size)
+    for thing in things:
+        moved[thing.numbers] = 1.0
+    covered = [float(mask.flat[thing.numbers].sum()) for thing in things]
+    went = things[int(np.argmax(covered))].motion[:2] if covered and max(covered) > 0 else np.zeros(2)
+    inside = float((mask.ravel() * moved).sum())
     return {
-        "network": float(agrees(went, case.way)),
-        "meant": float((moved & case.mask).sum() > 0.5 * case.mask.sum()),
-        "iou": float(over),
+        "answer": float(agrees(went, case.way)),
+        "meant": float(inside > 0.5 * mask.sum()),
+        "iou": inside / float(np.maximum(mask.ravel(), moved).sum()),
     }
 
 
@@ -161,7 +153,9 @@ def main() -> None:
         row = measured(stream, case)
         for kind in ("all", "one thing" if case.things == 1 else "several"):
             rows[kind].append(row)
-        print(f"{number:3}", " ".join(f"{key} {value:.2f}" for key, value in row.items()), f" {case.caption}", flush=True)
+        print(
+            f"{number:3}", " ".join(f"{key} {value:.2f}" for key, value in row.items()), f" {case.caption}", flush=True
+        )
     figures = {kind: summary(values) for kind, values in rows.items() if values}
     print(json.dumps({"words": figures, "split": arguments.split}))
 

@@ -3,15 +3,16 @@
 Owns `WordsNet` and how its answers become things that move. Never trains (`training.words`), never makes tracks
 (`inference.motion.said`, which says what the numbers mean). Runs on the caller's thread.
 
-A sentence is cut where a new subject begins; its part says what the subject does. The picture, which is looked at through
-`AffinityNet`, is cut into things; each subject is the thing that its name fits best. So a name that was never learnt still
-finds the only thing there is. What the network learns is small: which words are subjects, what a part of a sentence says of
-its subject, where things are, and which names fit them.
+A sentence is cut where a new subject begins; its part says what the subject does. The picture, which is looked at
+through `AffinityNet`, is cut into things; each subject is the thing that its name fits best. So a name that was never
+learnt still finds the only thing there is. What the network learns is small: which words are subjects, what a part of
+a sentence says of its subject, where things are, and which names fit them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -97,11 +98,11 @@ class Subject:
 
 
 def subjects(roles: np.ndarray) -> list[Subject]:
-    """Of the roles of a sentence's words, int [L] without [CLS] and [SEP]: a part goes from its subject to before the next
-    one; words before the first subject are of its part.
+    """Of the roles of a sentence's words, int [L] without [CLS] and [SEP]: a part goes from its subject to before the
+    next one; words before the first subject are of its part.
     """
     edges = np.flatnonzero(np.diff(roles, prepend=0, append=0))
-    spans = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if roles[a]]
+    spans = [(a, b) for a, b in pairwise(edges) if roles[a]]
     found = []
     for n, (first, last) in enumerate(spans):
         begins = 0 if n == 0 else first
@@ -122,8 +123,8 @@ def name_of(states: Tensor, subject: Subject) -> Tensor:
 
 @torch.no_grad()
 def things(thing: np.ndarray, features: Tensor) -> list[np.ndarray]:
-    """The picture's things, bool [h, w] each. thing: float [h, w], how far a place belongs to some thing; features: [1, D,
-    ., .] of the affinity network.
+    """The picture's things, bool [h, w] each. thing: float [h, w], how far a place belongs to some thing; features:
+    [1, D, ., .] of the affinity network.
     """
     h, w = thing.shape
     features = F.adaptive_avg_pool2d(features, (h, w))

@@ -101,10 +101,8 @@ def roles(text: TextEncoder, meant: Meant) -> np.ndarray:
 
 
 @torch.no_grad()
-def seen_places(
-    library: Library, affinity: AffinityNet, settings: SampleSettings, number: int
-) -> dict[str, Tensor]:
-    """A file of pictures: looks float16 [N, C] of places, thing float16 [N], how far each is covered by things, and name
+def seen_places(library: Library, affinity: AffinityNet, settings: SampleSettings, number: int) -> dict[str, Tensor]:
+    """A file of pictures: looks float16 [N, C] of places, thing float16 [N], how far things cover each, and name
     int16 [N], of the thing that covers it, -1 for none.
     """
     index = {name: i for i, name in enumerate(names_of(library))}

@@ -1,4 +1,4 @@
-"""Trains the network that says what a sentence moves in a picture, and how, from the made world's things and their names.
+"""Trains the network that says what a sentence moves in a picture, and how, on the made world's things and names.
 
 Owns its loss, recipe and held-out figures. Never touches other weights. One process of `--threads` threads.
 
@@ -77,7 +77,9 @@ class Samples:
         def drawn(among: int, count: int) -> Tensor:
             return torch.from_numpy(rng.integers(0, max(among, 1), count if among else 0))
 
-        at = torch.cat([drawn(len(self.places["name"]), counts.places), self.named[drawn(len(self.named), counts.named_places)]])
+        at = torch.cat(
+            [drawn(len(self.places["name"]), counts.places), self.named[drawn(len(self.named), counts.named_places)]]
+        )
         word = drawn(len(self.sentences["role"]), counts.words)
         part = drawn(len(self.sentences["moves"]), counts.parts)
         return {
@@ -86,7 +88,9 @@ class Samples:
             "name": self.places["name"][at].long(),
             "words": self.sentences["words"][word].float(),
             "role": self.sentences["role"][word].long(),
-            **{name: self.sentences[name][part].float() for name in ("parts", "is_camera", "moves", "motion", "camera")},
+            **{
+                name: self.sentences[name][part].float() for name in ("parts", "is_camera", "moves", "motion", "camera")
+            },
             "seed": torch.tensor([step]),
         }
 
@@ -137,12 +141,12 @@ def held_sentences(count: int, library: Library, affinity: AffinityNet, tokens: 
 @torch.no_grad()
 def evaluate(net: WordsNet, held: list[HeldSentence]) -> dict[str, float]:
     """Means. one_iou, some_iou: overlap of what moves with what shall, in pictures of one thing, and of several;
-    meant: how often what shall move is moved rather than anything else, in pictures of several things of which one moves
-    (meant_by_chance: by guessing); way: how often what moves most of a thing moves it within 45 degrees of where it shall;
-    idle: how often nothing moves where nothing shall; camera: mean error.
+    meant: how often what shall move is moved rather than anything else, in pictures of several things of which one
+    moves (meant_by_chance: by guessing); way: how often what moves most of a thing moves it within 45 degrees of where
+    it shall; idle: how often nothing moves where nothing shall; camera: mean error.
     """
-    figures: dict[str, list[float]] = {name: [] for name in
-                                       ("one_iou", "some_iou", "meant", "meant_by_chance", "way", "idle", "camera")}  # fmt: skip
+    names = ("one_iou", "some_iou", "meant", "meant_by_chance", "way", "idle", "camera")
+    figures: dict[str, list[float]] = {name: [] for name in names}
     for one in held:
         answer = said(net, one.looks, one.features, one.states)
         camera = np.zeros_like(one.meant.camera) if answer.camera is None else answer.camera

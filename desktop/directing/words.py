@@ -1,10 +1,10 @@
 """Directing by words: a sentence of the prompt box becomes motion where the hand is silent.
 
-Owns what sentences have set in motion, and the button that stops it. Never reads a sentence (the engine answers what one
-moves) nor knows how a thing goes (`inference.motion.said`). UI thread; the engine's answer comes as a queued signal.
+Owns what sentences have set in motion, and the button that stops it. Never reads a sentence (the engine answers what
+one moves) nor knows how a thing goes (`inference.motion.said`). UI thread; the engine's answer is a queued signal.
 
-A sentence begins where things now are. What the sentence before moved and this one does not mean stays where it has come
-to; an empty one lets go of everything.
+A sentence begins where things now are. What the sentence before moved and this one does not mean stays where it has
+come to; an empty one lets go of everything.
 """
 
 from __future__ import annotations

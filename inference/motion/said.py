@@ -3,9 +3,9 @@
 Owns the meaning of a motion's numbers, the values `Said` and `SaidThing`, and their courses in time. Never reads a
 sentence (`inference.words`) and never looks at a picture. `SaidSource` is safe on both threads; all else is immutable.
 
-In time: what goes somewhere, grows or shrinks arrives after SECONDS, eased, and stays. What spins goes on spinning. What
-hops, swings or sways goes on where it does nothing else, and ends as it arrives where it travels. Words that come while
-others are at work begin from where things then are.
+In time: what goes somewhere, grows or shrinks arrives after SECONDS, eased, and stays. What spins goes on spinning.
+What hops, swings or sways goes on where the thing stays, and ends as it arrives where it travels. Words that come
+while others are at work begin from where things then are.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from inference.motion.director import STANDS_ON, Span, source_ids
 from inference.tracks import Tracks
 
 SECONDS = 2.0  # that the motion of a sentence takes
-# How a thing moves. right, down: picture heights; turn: radians in SECONDS, clockwise; grow: log of its size; hop: height
-# of a hop in picture heights; swing: radians to each side; sway: how far its top leans, in its own heights.
+# How a thing moves. right, down: picture heights; turn: radians in SECONDS, clockwise; grow: log of its size; hop:
+# height of a hop in picture heights; swing: radians to each side; sway: how far its top leans, in its own heights.
 MOTION = ("right", "down", "turn", "grow", "hop", "swing", "sway")
 # How the camera moves, 1 being plain to see: turns (right, down, clockwise), the log of its zoom, ways (forward, right,
 # up) and a part of a circle to the right around what it sees.
@@ -69,8 +69,8 @@ def camera_meant(camera: np.ndarray) -> np.ndarray | None:
 
 
 def course(motion: np.ndarray, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A motion after `seconds` [T]: what lasts, [T, 4] (right, down, turn, log of the size), and what passes, [T, 3] (lift,
-    swing, lean).
+    """A motion after `seconds` [T]: what lasts, [T, 4] (right, down, turn, log of the size), and what passes, [T, 3]
+    (lift, swing, lean).
     """
     right, down, turn, grow, hop, swing, sway = motion
     there = _eased(seconds / SECONDS)

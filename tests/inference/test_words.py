@@ -85,7 +85,7 @@ def test_a_part_goes_from_its_subject_to_the_next() -> None:
 def test_things_that_touch_are_told_apart_and_crumbs_are_none() -> None:
     net, features = picture()
     thing = net.looked_at(LOOKS)[1].sigmoid().numpy()
-    thing[0, :FEWEST - 1] = 0.9
+    thing[0, : FEWEST - 1] = 0.9
     found = sorted(columns(np.flatnonzero(one)) for one in things(thing, features))
     assert found == [(2, 5), (6, 9)]
 

@@ -39,7 +39,9 @@ def test_words_go_with_their_motion(words: str, which: int, sign: int):
 
 
 def test_every_direction_is_as_long_as_any_other_and_comes_as_often():
-    ways = np.array([motion[:2] for m in sentences(6000) for motion in m.moved.values() if np.abs(motion[:2]).min() > 0])
+    ways = np.array(
+        [motion[:2] for m in sentences(6000) for motion in m.moved.values() if np.abs(motion[:2]).min() > 0]
+    )
     assert np.abs(ways.mean(0)).max() < 0.03
     assert np.hypot(*ways.T).max() < 2.0 * WAY
 

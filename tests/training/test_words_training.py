@@ -160,7 +160,9 @@ def test_figures_are_full_marks_for_a_network_that_answers_the_truth(
     assert "way" in figures
 
 
-def test_what_is_exported_is_loaded_with_its_package(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_exported_is_loaded_with_its_package(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = write_package(tmp_path)
     run(tmp_path / "run", package)
     monkeypatch.setattr("sys.argv", ["export", "--words", str(tmp_path / "run"), "--package", str(folder)])

@@ -31,8 +31,9 @@ _TRAVEL = (
     "fly flies flying", "fly flies flying", "go goes going", "go goes going", "move moves moving", "move moves moving",
     "slide slides sliding", "drive drives driving", "walk walks walking", "run runs running", "float floats floating",
     "glide glides gliding", "drift drifts drifting", "roll rolls rolling", "swim swims swimming", "race races racing",
-    "travel travels traveling", "head heads heading", "come comes coming", "sail sails sailing", "crawl crawls crawling",
-    "jump jumps jumping", "hop hops hopping", "shoot shoots shooting", "march marches marching",
+    "travel travels traveling", "head heads heading", "come comes coming", "sail sails sailing",
+    "crawl crawls crawling", "jump jumps jumping", "hop hops hopping", "shoot shoots shooting",
+    "march marches marching",
 )  # fmt: skip
 _TOLD = ("move", "drag", "pull", "push", "bring", "slide", "carry", "shift")  # of a person to the picture
 _WITHIN = {  # verbs that have their direction in them
@@ -41,7 +42,13 @@ _WITHIN = {  # verbs that have their direction in them
     "down": ("fall falls falling", "drop drops dropping", "sink sinks sinking", "descend descends descending",
              "land lands landing", "fall falls falling| down"),
 }  # fmt: skip
-_HOP = ("hop hops hopping", "jump jumps jumping", "bounce bounces bouncing", "leap leaps leaping", "skip skips skipping")
+_HOP = (
+    "hop hops hopping",
+    "jump jumps jumping",
+    "bounce bounces bouncing",
+    "leap leaps leaping",
+    "skip skips skipping",
+)
 _SPIN = (
     "spin spins spinning", "spin spins spinning", "rotate rotates rotating", "turn turns turning| around",
     "twirl twirls twirling", "whirl whirls whirling", "tumble tumbles tumbling", "turn turns turning",
@@ -67,8 +74,8 @@ _SHRINK = (
 _SLOW = ("slowly", "gently", "a little", "a bit", "slightly")
 _FAST = ("quickly", "fast", "far", "very fast", "a lot", "quickly")
 _STILL = (
-    "stays still", "stays still", "stands still", "does not move", "is still", "stays where it is", "rests", "stands there",
-    "remains still", "sits there", "doesn't move", "is at rest",
+    "stays still", "stays still", "stands still", "does not move", "is still", "stays where it is", "rests",
+    "stands there", "remains still", "sits there", "doesn't move", "is at rest",
 )  # fmt: skip
 _REST = (  # and which of the words is the subject
     ("rest", "the rest stays still"), ("everything else", "everything else stays still"),
@@ -77,8 +84,9 @@ _REST = (  # and which of the words is the subject
 )  # fmt: skip
 _SAME = ("the thing", "the toy", "the object", "it", "this", "the thing")
 _PLACES = (
-    "in the rain", "on a table", "in the sky", "at night", "on the grass", "in a park", "in front of a house", "at sunset",
-    "on the floor", "in a room", "under a tree", "on the street", "in winter", "by the sea", "in the mountains",
+    "in the rain", "on a table", "in the sky", "at night", "on the grass", "in a park", "in front of a house",
+    "at sunset", "on the floor", "in a room", "under a tree", "on the street", "in winter", "by the sea",
+    "in the mountains",
 )  # fmt: skip
 _LOOKS = ("red", "blue", "big", "small", "old", "new", "beautiful", "shiny", "cute", "green", "yellow", "colourful", "")
 _KINDS = ("a photo of {}", "a picture of {}", "a 3d render of {}", "{}, cinematic, 4k", "a painting of {}", "{}", "{}",
@@ -89,7 +97,7 @@ _SCENES = (
     "a beautiful landscape", "high quality, detailed", "a quiet evening", "no motion", "hello", "a toy world",
     "a photograph", "what a nice picture", "soft light and long shadows", "a room full of things", "stop", "freeze",
 )  # fmt: skip
-# What the camera does, by number and sign. In the scene's own captions: pans, tilts, zooms, rolls, moves, rises, circles.
+# What the camera does, by number and sign; first, in most of them, as the scene's own captions say it.
 _SHOTS: dict[tuple[str, int], tuple[str, ...]] = {
     ("pan", 1): ("pan pans right", "pan pans to the right", "turn turns right", "look looks to the right"),
     ("pan", -1): ("pan pans left", "pan pans to the left", "turn turns left", "look looks to the left"),
@@ -99,9 +107,10 @@ _SHOTS: dict[tuple[str, int], tuple[str, ...]] = {
     ("roll", -1): ("roll rolls left", "tilt tilts to the left", "roll rolls counterclockwise"),
     ("zoom", 1): ("zoom zooms in", "zoom zooms in"),
     ("zoom", -1): ("zoom zooms out", "zoom zooms out"),
-    ("forward", 1): ("move moves forward", "go goes forward", "move moves closer", "fly flies forward", "push pushes in",
-                     "dolly dollies in", "move moves into the picture"),
-    ("forward", -1): ("move moves back", "go goes back", "move moves backwards", "pull pulls back", "dolly dollies out"),
+    ("forward", 1): ("move moves forward", "go goes forward", "move moves closer", "fly flies forward",
+                     "push pushes in", "dolly dollies in", "move moves into the picture"),
+    ("forward", -1): ("move moves back", "go goes back", "move moves backwards", "pull pulls back",
+                      "dolly dollies out"),
     ("right", 1): ("move moves right", "move moves to the right", "slide slides right", "truck trucks right"),
     ("right", -1): ("move moves left", "move moves to the left", "slide slides left", "truck trucks left"),
     ("up", 1): ("rise rises", "rise rises", "move moves up", "go goes up", "crane cranes up"),
@@ -126,7 +135,7 @@ class Meant:
 
 
 def sentence(rng: np.random.Generator, names: Sequence[str]) -> Meant:
-    """A sentence for a picture that shows things of these names (one name may come twice: then all of them are meant)."""
+    """A sentence for a picture of things of these names; where one comes twice, all that have it are meant."""
     known = list(dict.fromkeys(names))
     chance = rng.random()
     if chance < 0.2:

@@ -172,7 +172,15 @@ def test_little_is_not_meant() -> None:
 
 @pytest.mark.parametrize(
     ("name", "number", "sign"),
-    [("pan", 3, -1), ("tilt", 4, -1), ("roll", 5, -1), ("zoom", 6, -1), ("forward", 2, -1), ("right", 0, 1), ("up", 1, 1)],
+    [
+        ("pan", 3, -1),
+        ("tilt", 4, -1),
+        ("roll", 5, -1),
+        ("zoom", 6, -1),
+        ("forward", 2, -1),
+        ("right", 0, 1),
+        ("up", 1, 1),
+    ],
 )
 def test_the_camera_goes_where_it_is_said_to(name: str, number: int, sign: int) -> None:
     """View: x, y, z (it looks along -z), yaw to the left, pitch up, roll anticlockwise, field of view."""
