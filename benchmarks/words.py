@@ -24,13 +24,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from training.told_pictures import share
 
 from benchmarks.quality.tracker import follow
 from inference.offline import DEFAULT_PACKAGE, render
 from inference.package import ModelPackage
 from inference.stream import Stream
 from inference.tracks import TrackFile, Tracks
+from training.word_samples import share
 from training.world import Library, load_library
 from training.world.caption import describe, direction
 from training.world.compose import compose

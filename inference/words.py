@@ -128,7 +128,8 @@ def things(thing: np.ndarray, features: Tensor) -> list[np.ndarray]:
     """
     h, w = thing.shape
     features = F.adaptive_avg_pool2d(features, (h, w))
-    left, found = thing.copy(), []
+    left = thing.copy()
+    found: list[np.ndarray] = []
     while left.max() > A_THING and len(found) < MOST_THINGS:
         row, column = np.unravel_index(left.argmax(), left.shape)
         at = torch.tensor([[[(column + 0.5) / w, (row + 0.5) / h]]], dtype=torch.float32).to(features)
@@ -153,30 +154,41 @@ def said(net: WordsNet, looks: Tensor, features: Tensor, states: Tensor) -> Said
     if not spoken_of:
         return Said()
     moves, motions, cameras = net.told(torch.stack([part_of(states, subject) for subject in spoken_of]))
-    camera = sum(cameras[n].cpu().numpy() for n, subject in enumerate(spoken_of) if subject.role == "camera")
+    shots = [cameras[n].cpu().numpy() for n, subject in enumerate(spoken_of) if subject.role == "camera"]
+    camera = camera_meant(np.sum(shots, axis=0)) if shots else None
     h, w = looks.shape[2:]
     like, thing = net.looked_at(looks[0].permute(1, 2, 0))  # [h, w, M], [h, w]
     there = things(thing.sigmoid().cpu().numpy(), features)
     named = [n for n, subject in enumerate(spoken_of) if subject.role == "thing"]
-    found = []
-    if there and named:
-        fits = net.fits(like.flatten(0, 1), torch.stack([name_of(states, spoken_of[n]) for n in named]))
-        fits = fits.view(h, w, -1).cpu().numpy()
-        score = np.array([[fits[one][:, k].mean() for k in range(len(named))] for one in there])
-        for k, place in _paired(score):
-            motion = meant(motions[named[k]].cpu().numpy())
-            if torch.sigmoid(moves[named[k]]) > MOVES and motion.any():
-                found.append((there[place], motion))
-    return Said(_tracked(found), camera_meant(np.asarray(camera)) if np.ndim(camera) else None)
+    if not there or not named:
+        return Said((), camera)
+    names = torch.stack([name_of(states, spoken_of[n]) for n in named])
+    fits = net.fits(like.flatten(0, 1), names).view(h, w, -1).cpu().numpy()
+    score = np.stack([fits[one].mean(0) for one in there])  # [things, names]
+    moving = moves[named].sigmoid().cpu().numpy() > MOVES
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    for place, name in _paired(score, moving):
+        motion = meant(motions[named[name]].cpu().numpy())
+        if moving[name] and motion.any():
+            found.append((there[place], motion))
+    return Said(_tracked(found), camera)
 
 
-def _paired(score: np.ndarray) -> list[tuple[int, int]]:
-    """Names and things, each once, the best fits first. score: [things, names]; answers (name, thing)."""
-    left, pairs = score.copy(), []
-    for _ in range(min(score.shape)):
-        place, name = np.unravel_index(left.argmax(), left.shape)
-        pairs.append((int(name), int(place)))
-        left[place], left[:, name] = -np.inf, -np.inf
+def _paired(score: np.ndarray, moving: np.ndarray) -> list[tuple[int, int]]:
+    """Things and names, each once, the best fits first. score: [things, names]; moving: bool [names].
+
+    What counts is how much better a thing fits a name than others do: "the rest" fits none. Where there are fewer
+    things than names, those come first that move.
+    """
+    left = score - score.mean(0)
+    pairs = []
+    for names in [moving, ~moving] if len(left) < len(moving) else [np.ones_like(moving)]:
+        for _ in range(int(names.sum())):
+            place, name = np.unravel_index(np.where(names, left, -np.inf).argmax(), left.shape)
+            if not np.isfinite(left[place, name]):
+                break
+            pairs.append((int(place), int(name)))
+            left[place], left[:, name] = -np.inf, -np.inf
     return pairs
 
 

@@ -5,7 +5,8 @@ sentence (`inference.words`) and never looks at a picture. `SaidSource` is safe 
 
 In time: what goes somewhere, grows or shrinks arrives after SECONDS, eased, and stays. What spins goes on spinning.
 What hops, swings or sways goes on where the thing stays, and ends as it arrives where it travels. Words that come
-while others are at work begin from where things then are.
+while others are at work begin from where things then are. A thing stays in the picture, as far as that leaves it
+something of its way.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ _LEAST = np.array([0.05, 0.05, 0.5, 0.08, 0.04, 0.06, 0.08])  # of a motion's nu
 _LEAST_OF_CAMERA = 0.25
 _BEGINS_S = 0.4  # until what goes on is in full swing, and until what passes is over
 _HOP_S, _SWING_S, _SWAY_S = 0.55, 0.9, 2.0  # a hop, there and back
+# A thing stays in the picture: its middle comes no nearer to the rim than EDGE (picture heights), but it goes at least
+# this share of the way.
+EDGE, SHORTEST = 0.1, 0.35
 CAMERA_S = 3.0  # until the camera has arrived
 _PAN, _TILT, _ROLL, _ZOOM = 0.25, 0.14, 0.2, 0.3  # radians, and the log of the zoom, for 1
 _FORWARD, _ASIDE, _UP, _CIRCLE = 0.25, 0.2, 0.15, 0.3  # distances of what is seen, and radians, for 1
@@ -109,9 +113,7 @@ class SaidSource:
         self._pivot = (thing.places.min(0) + thing.places.max(0)) / 2
         self._at = (thing.places - self._pivot) * self._scale  # [N, 2] picture heights
         self._said = (thing.motion,)  # a new tuple for every saying
-        self._heard = self._said
-        self._since = 0  # the frame in which it was heard
-        self._base, self._rest = np.zeros(4), np.zeros(3)  # where that found the thing: what lasts, what passes
+        self._hear(self._said, 0, np.zeros(4), np.zeros(3))
 
     @property
     def key(self) -> int:
@@ -124,17 +126,26 @@ class SaidSource:
     def tracks(self, span: Span, began: int) -> Tracks:
         said = self._said
         if span.frame == began:  # also after a restart
-            self._base, self._rest, self._heard, self._since = np.zeros(4), np.zeros(3), said, span.frame
+            self._hear(said, span.frame, np.zeros(4), np.zeros(3))
         elif said is not self._heard:
             lasting, passing = self._pose(np.array([span.frame - 1]), span.fps)
-            self._base, self._rest, self._heard, self._since = lasting[0], passing[0], said, span.frame - 1
+            self._hear(said, span.frame - 1, lasting[0], passing[0])
         lasting, passing = self._pose(span.frame + np.arange(span.frames), span.fps)
         xy = self._placed(lasting, passing).astype(np.float32)
         return Tracks(xy, np.ones(xy.shape[:2], np.bool_), self._ids)
 
+    def _hear(self, said: tuple[np.ndarray], since: int, base: np.ndarray, rest: np.ndarray) -> None:
+        """said: from the frame `since` on, which found the thing so: what lasts, what passes."""
+        self._heard, self._since, self._base, self._rest = said, since, base, rest
+        self._motion = said[0].copy()
+        middle = self._pivot * self._scale + base[:2]
+        edge = np.where(self._motion[:2] > 0, self._scale - EDGE, EDGE)
+        rooms = [(far - at) / way for far, at, way in zip(edge, middle, self._motion[:2], strict=True) if way]
+        self._motion[:2] *= min(1.0, max(SHORTEST, min(rooms, default=1.0)))
+
     def _pose(self, frames: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
         seconds = (frames - self._since) / fps
-        lasting, passing = course(self._heard[0], seconds)
+        lasting, passing = course(self._motion, seconds)
         left = 1.0 - _eased(seconds / _BEGINS_S)  # of what the words before had begun
         return self._base + lasting, passing + left[:, None] * self._rest
 

@@ -109,6 +109,17 @@ def test_a_name_that_was_never_learnt_finds_what_is_left() -> None:
     assert columns(moved.numbers) == (6, 9)
 
 
+def test_the_rest_takes_no_thing_from_what_moves() -> None:
+    net, features = picture()
+    for name, expected in ((0, (2, 5)), (1, (6, 9))):
+        answer = said(net, LOOKS, features, sentence(word(THING, 1.0, name), word(NONE), word(THING)))
+        (moved,) = answer.things
+        assert columns(moved.numbers) == expected
+    net._thing[:, 6:] = -5.0  # one thing alone, and two names
+    answer = said(net, LOOKS, features, sentence(word(THING), word(NONE), word(THING, 1.0, 3)))
+    assert [columns(moved.numbers) for moved in answer.things] == [(2, 5)]
+
+
 def test_what_stays_still_and_what_says_nothing_move_nothing() -> None:
     net, features = picture()
     assert said(net, LOOKS, features, sentence(word(THING, 0.0, 0))).things == ()

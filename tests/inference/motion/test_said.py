@@ -11,8 +11,10 @@ from inference.motion.director import Director, Span
 from inference.motion.said import (
     CAMERA,
     CAMERA_S,
+    EDGE,
     MOTION,
     SECONDS,
+    SHORTEST,
     Said,
     SaidMove,
     SaidSource,
@@ -93,6 +95,15 @@ def test_tracks_go_the_way_and_are_the_pictures_own_places_at_first() -> None:
     first = played.to(0.01)
     assert np.abs(first - source.thing.places * SIZE).max() < 1.0  # four frames of an eased start
     np.testing.assert_allclose(went(source, played.to(2.2)), [0.2, -0.3], atol=1e-5)
+
+
+def test_it_stays_in_the_picture_and_yet_goes_its_way() -> None:
+    source = SaidSource(3, thing(motion(down=-0.8, right=0.4)), ASPECT)
+    xy = Played(source).to(2.2)
+    np.testing.assert_allclose(xy.mean(0), [128 + 0.2 * 144, EDGE * 144], atol=0.01)  # half of both
+    place = thing(motion(down=-0.4))
+    high = SaidSource(3, SaidThing(place.numbers, place.places - [0, 0.44], place.motion), ASPECT)
+    np.testing.assert_allclose(went(high, Played(high).to(2.2)), [0.0, -0.4 * SHORTEST], atol=1e-5)
 
 
 def test_it_turns_clockwise_and_grows_about_its_middle() -> None:
