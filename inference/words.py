@@ -29,10 +29,12 @@ CELL = 8  # pixels of a place of the answer
 ROLES = ("none", "thing", "camera")  # of a word: a thing's name, where it is a subject
 SHARPNESS = 10.0  # of the first match between places and names
 # In the picture:
-A_THING = 0.5  # from here on a place belongs to some thing
+A_THING = 0.6  # from here on a place belongs to some thing
 FEWEST = 4  # places of a thing: less is a mistake
-TOGETHER = 0.5  # affinity of the places of one thing
+TOGETHER = 0.3  # affinity of the places of one thing
 MOST_THINGS = 8  # that are told apart
+# A fit is believed less of a thing of few places, and of two that fit alike the larger one is meant:
+DOUBT, LARGE = 4.0, 0.3  # places; log odds for e times as many
 # In the sentence:
 MOVES = 0.5  # from here on a subject moves
 MOST_PLACES = 256  # that a sentence moves
@@ -167,20 +169,22 @@ def said(net: WordsNet, looks: Tensor, features: Tensor, states: Tensor) -> Said
     score = np.stack([fits[one].mean(0) for one in there])  # [things, names]
     moving = moves[named].sigmoid().cpu().numpy() > MOVES
     found: list[tuple[np.ndarray, np.ndarray]] = []
-    for place, name in _paired(score, moving):
+    places = np.array([one.sum() for one in there], np.float64)
+    for place, name in _paired(score, places, moving):
         motion = meant(motions[named[name]].cpu().numpy())
         if moving[name] and motion.any():
             found.append((there[place], motion))
     return Said(_tracked(found), camera)
 
 
-def _paired(score: np.ndarray, moving: np.ndarray) -> list[tuple[int, int]]:
-    """Things and names, each once, the best fits first. score: [things, names]; moving: bool [names].
+def _paired(score: np.ndarray, places: np.ndarray, moving: np.ndarray) -> list[tuple[int, int]]:
+    """Things and names, each once, the best fits first. score: [things, names]; places: [things], how many each has;
+    moving: bool [names].
 
     What counts is how much better a thing fits a name than others do: "the rest" fits none. Where there are fewer
     things than names, those come first that move.
     """
-    left = score - score.mean(0)
+    left = (score - score.mean(0)) * (places / (places + DOUBT))[:, None] + LARGE * np.log(places)[:, None]
     pairs = []
     for names in [moving, ~moving] if len(left) < len(moving) else [np.ones_like(moving)]:
         for _ in range(int(names.sum())):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from inference.motion.camera import Shot
-from inference.motion.filming import Filming, Sight
+from inference.motion.filming import BELONGS, Filming, Sight
 from inference.motion.hand import HandMotion, handle_of
 from inference.tracks import Tracks
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SOURCE_IDS = 1 << 24  # tracks that one source may number
 STANDS_ON = 0.05  # picture heights from a track of a thing to a handle on it, at most
+SOME = 0.25  # of a thing's places: a handle that takes these along holds it
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ class Director:
         known of the picture, for the camera.
         """
         self._filming.reset(size, sight)
+        self._sight = sight
         self._aspect = size[1] / size[0]
         self._hand.reset(size)
         self._began: dict[int, int] = {}
@@ -164,13 +166,31 @@ class Director:
             path = snapshot.paths.get(handle.id)
             at = path[0, 1:] if path is not None and len(path) else np.array(handle.xy)
             if source.whole:
-                inside = np.full(taken.shape, np.any(np.linalg.norm((tracks.xy[0] - at) * scale, axis=1) <= STANDS_ON))
+                inside = np.full(taken.shape, _near(tracks.xy[0], at, scale))
+                if is_new.any() and handle.origin is not None:  # maybe it has dragged the thing away
+                    inside |= is_new & self._holds(np.array(handle.origin), tracks.xy[0], scale)
             else:
                 inside = np.all(np.abs(tracks.xy[0] - at) <= reach, axis=1)  # [N]
             taken |= inside & (is_new | (handle.id not in self._handles))
         known.update(tracks.ids.tolist())
         out.update(tracks.ids[taken].tolist())
         return tracks.of_points(np.array([i not in out for i in tracks.ids.tolist()], np.bool_))
+
+    def _holds(self, origin: np.ndarray, places: np.ndarray, scale: np.ndarray) -> bool:
+        """Whether a handle that took hold at `origin` holds a thing of these places [N, 2]: it stands on it, or what
+        goes along with the handle is some of the thing.
+        """
+        if _near(places, origin, scale):
+            return True
+        if self._sight is None:
+            return False
+        plane = self._sight.belongs(origin[None])
+        cells = np.clip((places * plane.shape[::-1]).astype(np.int64), 0, np.array(plane.shape[::-1]) - 1)
+        return bool((plane[cells[:, 1], cells[:, 0]] > BELONGS).mean() > SOME)
+
+
+def _near(places: np.ndarray, at: np.ndarray, scale: np.ndarray) -> bool:
+    return bool(np.any(np.linalg.norm((places - at) * scale, axis=1) <= STANDS_ON))
 
 
 def joined(parts: list[Tracks]) -> Tracks:

@@ -164,6 +164,34 @@ def test_a_pin_on_the_thing_holds_all_of_it_and_one_beside_it_nothing() -> None:
     assert len(Played(SaidSource(3, thing(motion(right=0.3)), ASPECT), handles=(pin(148, 72),)).to(0.1)) == 9
 
 
+def test_a_thing_that_the_hand_has_dragged_away_is_the_hands() -> None:
+    """Its pin is elsewhere now; it took hold where the thing lies in the picture."""
+    away = Handle(1, (0.8, 0.5), pinned=True, held=False, radius=0.1, origin=(0.5, 0.5))
+    assert len(Played(SaidSource(3, thing(motion(down=0.3)), ASPECT), handles=(away,)).to(0.1)) == 0
+
+
+def test_what_goes_along_with_a_handle_is_the_hands_too() -> None:
+    """The handle took hold of the thing further off than it stands on any of its places; the picture joins them."""
+
+    class Sight:
+        def __init__(self, joined: bool) -> None:
+            self.joined = joined
+
+        def depth(self) -> np.ndarray:
+            return np.ones((2, 2), np.float32)
+
+        def belongs(self, places: np.ndarray) -> np.ndarray:
+            plane = np.zeros((36, 64), np.float32)
+            plane[10:26, 20:44] = self.joined
+            return plane
+
+    away = Handle(1, (0.8, 0.5), pinned=True, held=False, radius=0.1, origin=(0.4, 0.5))
+    for joined, left in ((True, 0), (False, 9)):
+        played = Played(SaidSource(3, thing(motion(down=0.3)), ASPECT), handles=(away,))
+        played.director.reset(SIZE, Sight(joined))
+        assert len(played.to(0.1)) == left
+
+
 def test_a_pin_that_comes_while_words_move_takes_it_for_good() -> None:
     source = SaidSource(3, thing(motion(right=0.3)), ASPECT)
     played = Played(source)
