@@ -89,7 +89,8 @@ class Conductor(QObject):
         w.paths.failed.connect(w.stage.banner.show_problem)
         w.paths.left.connect(w.stage.picture.setFocus)
         w.paths.resume_asked.connect(lambda: self._pause(False))
-        w.prompt.applied.connect(w.player.set_prompt)
+        w.prompt.applied.connect(w.words.say)
+        w.words.noted.connect(w.stage.banner.show_note)
         w.prompt.left.connect(w.stage.picture.setFocus)
         self.saving.saved.connect(self._on_saved)
         self.saving.failed.connect(w.stage.banner.show_problem)
@@ -182,6 +183,7 @@ class Conductor(QObject):
         self._shown_path = opened.path
         w.paths.turn_to(pixels)
         w.player.load(pixels)
+        w.words.on_picture()
         self.refresh()
 
     def _on_picture_failed(self, error: UserError) -> None:

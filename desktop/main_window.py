@@ -37,6 +37,7 @@ from desktop.directing.toys import ToyBox
 from desktop.directing.toys_page import NAME as TOYS_PAGE
 from desktop.directing.toys_page import ToysPage
 from desktop.directing.transfer import TransferDesk
+from desktop.directing.words import WordsDesk
 from desktop.doctor_card import DoctorCard
 from desktop.edits import PointEditor
 from desktop.gallery import Choice, Gallery, StartPanel, thumbnail
@@ -110,6 +111,7 @@ class MainWindow(QMainWindow):
         self.gallery = Gallery(recent + choices)
         self.start = StartPanel(choices, recent)
         self.prompt = PromptBox()
+        self.words = WordsDesk(self.score, self.camera, self.player, self.points.numbers, self)
         self.status = StatusLine()
         self.transfer = TransferDesk(self, self._settings)
         self.conductor = Conductor(self, by_path, self._settings)
@@ -163,6 +165,7 @@ class MainWindow(QMainWindow):
         row = QHBoxLayout(self._bar)
         row.setContentsMargins(10, 7, 10, 7)
         row.addWidget(self.prompt, 1)
+        row.addWidget(self.words.button)
         row.addWidget(tools)
         right = QVBoxLayout()
         right.setSpacing(0)

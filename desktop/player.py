@@ -82,9 +82,15 @@ class Player(QObject):
         else:
             self._open(Restart())
 
-    def set_prompt(self, text: str) -> None:
+    def set_prompt(self, text: str) -> Future[Any]:
+        """The answer is what the words move (`inference.motion.said.Said`)."""
         self.prompt = text
-        self.engine.send(SetPrompt(text))
+        return self.engine.send(SetPrompt(text))
+
+    @property
+    def aspect(self) -> float:
+        """The picture's width to its height."""
+        return self._picture.shape[1] / self._picture.shape[0] if self._picture is not None else 1.0
 
     def hold(self, reason: str, on: bool) -> None:
         """Adds or removes a reason to generate nothing; the engine runs while there is none."""

@@ -129,6 +129,19 @@ class BlendConfig:
 
 
 @dataclass(frozen=True)
+class WordsConfig:
+    """What a sentence moves in a picture: `inference.words`. Widths of its four small networks."""
+
+    looks: int  # numbers of a cell of 8x8 pixels that the affinity network gives
+    cell: int
+    match: int  # numbers in which places and names are compared
+    text_tokens: int  # of a sentence that are read
+    text_dim: int  # of a token's state
+    role: int
+    part: int
+
+
+@dataclass(frozen=True)
 class ControlConfig:
     """How tracks become input channels (paper section 1, and `inference.carry`)."""
 
@@ -169,6 +182,7 @@ class ModelConfig:
     depth: DepthConfig | None = None  # then the ground plane is taken
     backdrop: BackdropConfig | None = None  # then what a thing leaves behind is filled softly
     blend: BlendConfig | None = None  # then frames are what the decoder makes
+    words: WordsConfig | None = None  # then a prompt speaks to the transformer alone
 
     def described(self) -> dict[str, Any]:
         """As `model.toml` says it."""

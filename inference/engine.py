@@ -40,6 +40,7 @@ from inference.errors import UserError, as_user_error
 from inference.finishing import Making
 from inference.lifecycle import TRANSITIONS, EngineEvent, EngineState, FramesReady, StateChanged
 from inference.motion.director import Director, Span
+from inference.motion.said import Said
 from inference.pacing import EngineStats, Meters, Pacer
 from inference.pipeline import Pipeline, inference_mode, lower_thread_priority, share_cores
 from inference.session import SessionLog
@@ -176,7 +177,7 @@ class Engine:
                 case Restart(seed):
                     self._restart(seed)
                 case SetPrompt(text):
-                    self._set_prompt(text)
+                    answer = self._set_prompt(text)
                 case GetDepth():
                     answer = self._with_picture().depth()
                 case GetBelonging(places):
@@ -258,11 +259,12 @@ class Engine:
             raise error from fault
         self._begin()
 
-    def _set_prompt(self, text: str) -> None:
+    def _set_prompt(self, text: str) -> Said:
         if self._opened is None or self._stream is None:
-            return
+            return Said()
         try:
             self._stream.set_prompt(text)
+            moves = self._stream.said(text)
         except Exception as fault:
             error = as_user_error(
                 fault, "The prompt was not taken", "The video goes on with the one before.", "Change it."
@@ -271,6 +273,7 @@ class Engine:
             raise error from fault
         self._opened = _with(self._opened, prompt=text)
         self._note_session(lambda: self._session.prompt(text))
+        return moves
 
     def _open(self, load: Load) -> None:
         """Open, show the picture, and where this size is new make a few chunks that nobody sees."""

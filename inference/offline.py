@@ -1,4 +1,4 @@
-"""`motionstream render`: a picture and a tracks file become frames, off-screen.
+"""`motionstream render`: a picture and a tracks file, or a sentence, become frames, off-screen.
 
 Owns the command line and the files it writes. Drives the same `Stream` as the engine, without a thread, a
 clock or Qt, so that the same input gives the same frames. Runs on the caller's thread.
@@ -16,17 +16,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from inference.channels import ControlSnapshot
 from inference.errors import UserError
+from inference.motion.director import Director, Span, joined
+from inference.motion.fly import CameraControl
+from inference.motion.said import directing
 from inference.picture import best_bucket, load_picture
 from inference.pipeline import available_cores
 from inference.session import session_to_tracks
-from inference.tracks import TrackFile, load_tracks
+from inference.tracks import TrackFile, Tracks, load_tracks
 from inference.video import VideoWriter
 
 if TYPE_CHECKING:
     from inference.stream_like import StreamLike
 
 DEFAULT_PACKAGE = Path(__file__).resolve().parent.parent / "assets" / "models" / "pocket"
+
+TRACKLESS_FPS = 24.0
 
 Buckets = tuple[tuple[int, int], ...]
 
@@ -49,13 +55,20 @@ def open_package(path: Path, threads: int | None = None, *, fastest: bool = Fals
 
 
 def render(
-    stream: StreamLike, picture: np.ndarray, track_file: TrackFile, prompt: str = "", seed: int = 0
+    stream: StreamLike,
+    picture: np.ndarray,
+    track_file: TrackFile,
+    prompt: str = "",
+    seed: int = 0,
+    *,
+    directs: bool = False,
 ) -> Iterator[np.ndarray]:
     """The frames, uint8 [H, W, 4] each: one for every row of the tracks, the first being the picture as
     decoded.
 
     Tracks at another frame rate are resampled to the stream's. The last chunk is filled by holding the last
-    row; what that makes beyond the rows is not given out.
+    row; what that makes beyond the rows is not given out. directs: the prompt moves what no track stands on; in a
+    session it has done so already.
     """
     tracks = track_file.tracks.resampled(track_file.fps, stream.fps)
     yield stream.open(picture, prompt, seed)
@@ -65,9 +78,31 @@ def render(
     present = track_file.present if track_file.fps == stream.fps else None
     if present is None:
         present = _lives(tracks.visible)
+    words = _Words(stream, prompt, tracks) if directs else None
     for start in range(1, len(tracks), frames):
         rows = tracks[start : start + frames].of_points(np.any(present[start : start + frames], axis=0))
-        yield from stream.advance(rows.held_to(frames))[: len(rows)]
+        chunk = rows.held_to(frames)
+        yield from stream.advance(joined([chunk, words.tracks(start)]) if words else chunk)[: len(rows)]
+
+
+class _Words:
+    """The tracks of a prompt, as the window's director makes them, beside those of a file."""
+
+    def __init__(self, stream: StreamLike, prompt: str, tracks: Tracks) -> None:
+        width, height = stream.size
+        self._stream = stream
+        held = tracks.xy[0, tracks.visible[0]]
+        self._sources, move = directing(stream.said(prompt), width / height, held)
+        self._camera = CameraControl(move=move)
+        self._director = Director(stream.size, stream.max_tracks - tracks.ids.size)
+        self._director.reset(stream.size, stream)
+
+    def tracks(self, start: int) -> Tracks:
+        """Of the chunk whose first frame is `start`."""
+        fps, frames = self._stream.fps, self._stream.frames_per_chunk
+        since_s, now_s = (start - 1) / fps, (start - 1 + frames) / fps
+        snapshot = ControlSnapshot((), {}, since_s, now_s, None, sources=self._sources, camera=self._camera)
+        return self._director.direct(snapshot, Span(since_s, now_s, start, frames, fps))
 
 
 def _lives(visible: np.ndarray) -> np.ndarray:
@@ -94,8 +129,11 @@ def main(
 
 def _render_to_files(options: argparse.Namespace, open_package: Callable[[Path], tuple[StreamLike, Buckets]]) -> None:
     picture = load_picture(options.image)
-    is_session = options.tracks.suffix == ".ndjson"
-    track_file = session_to_tracks(options.tracks) if is_session else load_tracks(options.tracks)
+    is_session = options.tracks is not None and options.tracks.suffix == ".ndjson"
+    if options.tracks is None:
+        track_file = TrackFile(Tracks.empty(1 + round(options.seconds * TRACKLESS_FPS)), TRACKLESS_FPS)
+    else:
+        track_file = session_to_tracks(options.tracks) if is_session else load_tracks(options.tracks)
     for note in (picture.note, track_file.note):
         if note:
             sys.stderr.write(f"{note}\n")
@@ -107,7 +145,7 @@ def _render_to_files(options: argparse.Namespace, open_package: Callable[[Path],
         raise _unwritable(options.frames, error) from error
     prompt = track_file.prompt if options.prompt is None else options.prompt
     seed = track_file.seed if options.seed is None else options.seed
-    made = render(stream, pixels, track_file, prompt, seed)
+    made = render(stream, pixels, track_file, prompt, seed, directs=bool(prompt) and not is_session)
     if options.video is None:
         count = _write_frames(made, options.frames, None)
     else:
@@ -116,7 +154,7 @@ def _render_to_files(options: argparse.Namespace, open_package: Callable[[Path],
                 "prompt": prompt,
                 "seed": seed,
                 "package": options.package.name,
-                "tracks": options.tracks.name,
+                "tracks": options.tracks.name if options.tracks else "",
             }
         )
         with VideoWriter(options.video, stream.fps, comment=comment) as video:
@@ -150,10 +188,11 @@ def _unwritable(path: Path, error: OSError) -> UserError:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="motionstream render", description="Render a picture that follows recorded tracks, off-screen."
+        prog="motionstream render", description="Render a picture that follows recorded tracks and words, off-screen."
     )
     parser.add_argument("--image", type=Path, required=True, help="the picture to start from")
-    parser.add_argument("--tracks", type=Path, required=True, help="a tracks file (.npz) or a session (.ndjson)")
+    parser.add_argument("--tracks", type=Path, help="a tracks file (.npz) or a session (.ndjson); none: words alone")
+    parser.add_argument("--seconds", type=float, default=4.0, help="how long, where there are no tracks (default: 4)")
     parser.add_argument("--frames", type=Path, required=True, help="folder for 000000.png, 000001.png, ...")
     parser.add_argument("--video", type=Path, help="also write this .mp4")
     parser.add_argument("--prompt", help="what moves, in words (default: a session's own, or none)")

@@ -24,6 +24,7 @@ from inference.errors import UserError
 from inference.generator import Generator
 from inference.precision import fastest_dtype
 from inference.text import TextEncoder
+from inference.words import WordsNet
 
 DESCRIPTION = "model.toml"
 AUTOENCODER = "autoencoder.safetensors"
@@ -32,6 +33,7 @@ AFFINITY = "affinity.safetensors"
 DEPTH = "depth.safetensors"  # only where model.toml has a [depth]
 BACKDROP = "backdrop.safetensors"  # only where it has a [backdrop]
 BLEND = "blend.safetensors"  # only where it has a [blend]
+WORDS = "words.safetensors"  # only where it has a [words]
 TEXT_FOLDER = "minilm"  # beside the package's own folder: several packages share one text encoder
 
 
@@ -46,6 +48,7 @@ class ModelPackage:
     depth: DepthNet | None
     backdrop: BackdropNet | None
     blend: BlendNet | None
+    words: WordsNet | None
     text: TextEncoder
     device: torch.device
     dtype: torch.dtype
@@ -65,26 +68,26 @@ class ModelPackage:
         depth = DepthNet(config.depth) if config.depth else None
         backdrop = BackdropNet(config.backdrop) if config.backdrop else None
         blend = BlendNet(config.blend) if config.blend else None
+        words = WordsNet(config.words) if config.words else None
         load_weights(autoencoder, path / AUTOENCODER)
         load_weights(generator, path / GENERATOR)
         load_weights(affinity, path / AFFINITY)
-        if depth is not None:
-            load_weights(depth, path / DEPTH)
-        if backdrop is not None:
-            load_weights(backdrop, path / BACKDROP)
-        if blend is not None:
-            load_weights(blend, path / BLEND)
+        for extra, file in ((depth, DEPTH), (backdrop, BACKDROP), (blend, BLEND), (words, WORDS)):
+            if extra is not None:
+                load_weights(extra, path / file)
         for module in (autoencoder, generator, blend):
             if module is not None:
                 module.eval().requires_grad_(False).to(device=device, dtype=dtype)
-        for once_a_picture in (affinity, depth, backdrop):
+        for once_a_picture in (affinity, depth, backdrop, words):
             if once_a_picture is not None:  # it stays in float32
                 once_a_picture.eval().requires_grad_(False).to(device=device)
         for convolutions in (autoencoder, blend):
             if convolutions is not None:
                 convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
         text = TextEncoder.load(path.parent / TEXT_FOLDER)
-        return cls(config, autoencoder, generator, affinity, depth, backdrop, blend, text, torch.device(device), dtype)
+        return cls(
+            config, autoencoder, generator, affinity, depth, backdrop, blend, words, text, torch.device(device), dtype
+        )
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

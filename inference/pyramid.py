@@ -69,15 +69,18 @@ class Pyramid(nn.Module):
         self.out = nn.Conv2d(quarter, channels, 3, padding=1)
 
     def forward(self, picture: Tensor) -> Tensor:
+        return self.out(F.silu(self.levels(picture)[0]))
+
+    def levels(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the network makes of the picture at a quarter, an eighth and a sixteenth of its size."""
         quarter = self.before[0](self.stem(F.pixel_unshuffle(picture, STRIDE)))
         eighth = self.before[1](self.down[0](F.pixel_unshuffle(quarter, 2)))
         x = self.before[2](self.down[1](F.pixel_unshuffle(eighth, 2)))  # [B, ., H/16, W/16]
         if self.place is not None:
             x = x + self.place(_places(x))
-        x = self.after[0](self.whole(x.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:]))
-        x = self.after[1](eighth + _doubled(self.up[0](x)))
-        x = self.after[2](quarter + _doubled(self.up[1](x)))
-        return self.out(F.silu(x))
+        sixteenth = self.after[0](self.whole(x.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:]))
+        eighth = self.after[1](eighth + doubled(self.up[0](sixteenth)))
+        return self.after[2](quarter + doubled(self.up[1](eighth))), eighth, sixteenth
 
 
 def _places(x: Tensor) -> Tensor:
@@ -88,5 +91,5 @@ def _places(x: Tensor) -> Tensor:
     return torch.stack(torch.meshgrid(across, down, indexing="xy"))[None].to(x.dtype)
 
 
-def _doubled(x: Tensor) -> Tensor:
+def doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

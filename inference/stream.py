@@ -28,9 +28,11 @@ from inference.frame_decoder import FrameDecoder
 from inference.generator import Direction, direct, direct_picture
 from inference.layer import belonging, has_moved, moving_layer
 from inference.motion.ground import FARTHEST, ground_inverse_depth
+from inference.motion.said import Said
 from inference.package import ModelPackage
 from inference.rollout import Rollout
 from inference.tracks import Tracks
+from inference.words import looks, said
 
 MAX_LEFT = 4096  # points that went whose origins are kept: as many as 64 handles and two whole budgets of tracks have
 
@@ -159,6 +161,16 @@ class Stream:
         seen = torch.ones_like(origin[..., 0], dtype=torch.bool)
         whole = moving_layer(belonging(self._features, origin, seen, self.package.config.control.reach), seen[:, None])
         return whole.view(self._features.shape[2:]).cpu().numpy()
+
+    @torch.no_grad()
+    def said(self, prompt: str) -> Said:
+        """What a sentence moves in this picture; nothing for a package without such a network."""
+        self._opened()
+        net = self.package.words
+        if net is None or not prompt.strip():
+            return Said()
+        tokens = self.package.text.encode([prompt], net.config.text_tokens).to(self._picture)
+        return said(net, looks(self.package.affinity, self._picture), self._features, tokens)
 
     @torch.no_grad()
     def anchor(self, tracks: Tracks) -> None:

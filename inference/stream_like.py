@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from inference.motion.said import Said
 from inference.tracks import Tracks
 
 
@@ -36,6 +37,9 @@ class StreamLike(Protocol):
     def set_depth(self, depth: np.ndarray | None) -> None: ...
     def belongs(self, places: np.ndarray) -> np.ndarray:
         """How far each place of the picture goes along with what is grabbed at `places` [N, 2]: float32 [h, w]."""
+
+    def said(self, prompt: str) -> Said:
+        """What a sentence moves in the picture."""
 
     def anchor(self, tracks: Tracks) -> None: ...
     def set_prompt(self, prompt: str) -> None: ...

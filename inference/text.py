@@ -177,6 +177,10 @@ class TextEncoder:
         states[said, :longest] = self._encoder(ids, present) * present[..., None]
         return states
 
+    def offsets(self, prompt: str) -> list[tuple[int, int]]:
+        """Which characters each token of a prompt is, from first to behind the last; (0, 0) for [CLS] and [SEP]."""
+        return [(first, last) for first, last in self._tokenizer.encode(prompt).offsets]
+
     def _token_ids(self, prompt: str, tokens: int) -> list[int]:
         ids: list[int] = self._tokenizer.encode(prompt).ids
         return ids if len(ids) <= tokens else ids[: tokens - 1] + ids[-1:]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.motion.ground import ground_inverse_depth
+from inference.motion.said import Said
 from inference.tracks import Tracks
 
 
@@ -65,6 +66,7 @@ class FakeStream:
         self.opened: list[tuple[np.ndarray, str, int]] = []
         self.consumed: list[Tracks] = []
         self.painted: np.ndarray | None = None
+        self.answers: dict[str, Said] = {}
         self.fail_open: Exception | None = None
         self.fail_prompt: Exception | None = None
         self.fail_advance: Exception | None = None
@@ -104,6 +106,10 @@ class FakeStream:
         y, x = np.mgrid[0:36, 0:64]
         near = [np.hypot((x + 0.5) / 64 - px, (y + 0.5) / 36 - py) < 0.1 for px, py in places]
         return np.any(near, axis=0).astype(np.float32) if near else np.zeros((36, 64), np.float32)
+
+    def said(self, prompt: str) -> Said:
+        """What `answers` holds for it."""
+        return self.answers.get(prompt, Said())
 
     def set_prompt(self, prompt: str) -> None:
         if self.fail_prompt is not None:

@@ -34,8 +34,10 @@ from inference.package import (
     DESCRIPTION,
     GENERATOR,
     TEXT_FOLDER,
+    WORDS,
     save_weights,
 )
+from inference.words import WordsNet
 
 TEXT = Path(__file__).parent.parent / "assets" / "models" / TEXT_FOLDER
 
@@ -94,6 +96,8 @@ def write_package(folder: Path, config: ModelConfig | None = None) -> Path:
         save_weights(random_weights(BackdropNet(config.backdrop), 5), package / BACKDROP)
     if config.blend is not None:
         save_weights(random_weights(BlendNet(config.blend), 4), package / BLEND)
+    if config.words is not None:
+        save_weights(random_weights(WordsNet(config.words), 6), package / WORDS)
     if not (folder / TEXT_FOLDER).exists():
         (folder / TEXT_FOLDER).symlink_to(TEXT)
     return package

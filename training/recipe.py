@@ -16,7 +16,7 @@ from inference.errors import UserError
 
 T = TypeVar("T")
 # May differ when a run goes on: how long, on how many processes' workers, and which clips come next.
-FREE = ("steps", "accumulate", "workers", "seed", "held_clips", "evaluate_every")
+FREE = ("steps", "accumulate", "workers", "seed", "held_clips", "held", "evaluate_every", "pictures", "sentences")
 
 
 @dataclass(frozen=True)

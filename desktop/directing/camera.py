@@ -150,6 +150,10 @@ class CameraDesk(QObject):
         """To one keyframe, and stay there."""
         self._play(CameraPath(next(self._points.numbers), (self.keyframes[index],)))
 
+    def perform(self, move: CameraMove) -> None:
+        """A move that another way to direct brings; it plays until it is stopped or another one plays."""
+        self._play(move)
+
     def stop(self) -> None:
         """The camera stays where it is."""
         self._play(None)

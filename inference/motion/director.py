@@ -10,7 +10,7 @@ The budget: handles first, each with its whole grid; then the sources in their o
 then the camera's own points.
 
 The rule for conflicts: what the hand holds, nobody else moves. A source's track that lies in a handle's grid when
-either of the two appears is left out for the rest of its life.
+either of the two appears is left out for the rest of its life; of a source that is one whole thing, all are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from inference.motion.camera import Shot
-from inference.motion.filming import Filming, Sight
+from inference.motion.filming import BELONGS, Filming, Sight
 from inference.motion.hand import HandMotion, handle_of
 from inference.tracks import Tracks
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from inference.channels import ControlSnapshot
 
 SOURCE_IDS = 1 << 24  # tracks that one source may number
+STANDS_ON = 0.05  # picture heights from a track of a thing to a handle on it, at most
+SOME = 0.25  # of a thing's places: a handle that takes these along holds it
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,15 @@ class Performer(Protocol):
 
 
 class TrackSource(Protocol):
-    """Brings tracks of its own, numbered by `source_ids`. An immutable value, or safe on both threads."""
+    """Brings tracks of its own, numbered by `source_ids`. An immutable value, or safe on both threads.
+
+    whole: its tracks are one thing: a handle that stands on it takes it all, and one beside it nothing.
+    """
 
     @property
     def key(self) -> int: ...
+    @property
+    def whole(self) -> bool: ...
 
     def tracks(self, span: Span, began: int) -> Tracks:
         """T = span.frames rows."""
@@ -101,6 +108,7 @@ class Director:
         known of the picture, for the camera.
         """
         self._filming.reset(size, sight)
+        self._sight = sight
         self._aspect = size[1] / size[0]
         self._hand.reset(size)
         self._began: dict[int, int] = {}
@@ -136,7 +144,7 @@ class Director:
         tracks = self._hand.advance(snapshot, span.frames, span.fps)
         parts, room = [tracks], self._budget - tracks.ids.size
         for source in snapshot.sources:
-            part = self._unclaimed(source.key, source.tracks(span, self._began[source.key]), snapshot)
+            part = self._unclaimed(source, source.tracks(span, self._began[source.key]), snapshot)
             part = _thinned(part, room)
             room -= part.ids.size
             parts.append(part)
@@ -147,8 +155,9 @@ class Director:
         groups = np.concatenate([handle_of(tracks.ids), -(lent.ids + 1) // SOURCE_IDS])
         return joined([self._filming.film(tracks, lent, groups, snapshot.handles, room)])
 
-    def _unclaimed(self, key: int, tracks: Tracks, snapshot: ControlSnapshot) -> Tracks:
+    def _unclaimed(self, source: TrackSource, tracks: Tracks, snapshot: ControlSnapshot) -> Tracks:
         """The source's tracks without those that a handle took when either appeared."""
+        key, scale = source.key, np.array([1.0 / self._aspect, 1.0])
         known, out = self._known.setdefault(key, set()), self._left_out.setdefault(key, set())
         is_new = np.array([i not in known for i in tracks.ids.tolist()], np.bool_)
         taken = np.zeros(tracks.ids.size, np.bool_)
@@ -156,11 +165,32 @@ class Director:
             reach = np.array([handle.radius * self._aspect, handle.radius])
             path = snapshot.paths.get(handle.id)
             at = path[0, 1:] if path is not None and len(path) else np.array(handle.xy)
-            inside = np.all(np.abs(tracks.xy[0] - at) <= reach, axis=1)  # [N]
+            if source.whole:
+                inside = np.full(taken.shape, _near(tracks.xy[0], at, scale))
+                if is_new.any() and handle.origin is not None:  # maybe it has dragged the thing away
+                    inside |= is_new & self._holds(np.array(handle.origin), tracks.xy[0], scale)
+            else:
+                inside = np.all(np.abs(tracks.xy[0] - at) <= reach, axis=1)  # [N]
             taken |= inside & (is_new | (handle.id not in self._handles))
         known.update(tracks.ids.tolist())
         out.update(tracks.ids[taken].tolist())
         return tracks.of_points(np.array([i not in out for i in tracks.ids.tolist()], np.bool_))
+
+    def _holds(self, origin: np.ndarray, places: np.ndarray, scale: np.ndarray) -> bool:
+        """Whether a handle that took hold at `origin` holds a thing of these places [N, 2]: it stands on it, or what
+        goes along with the handle is some of the thing.
+        """
+        if _near(places, origin, scale):
+            return True
+        if self._sight is None:
+            return False
+        plane = self._sight.belongs(origin[None])
+        cells = np.clip((places * plane.shape[::-1]).astype(np.int64), 0, np.array(plane.shape[::-1]) - 1)
+        return bool((plane[cells[:, 1], cells[:, 0]] > BELONGS).mean() > SOME)
+
+
+def _near(places: np.ndarray, at: np.ndarray, scale: np.ndarray) -> bool:
+    return bool(np.any(np.linalg.norm((places - at) * scale, axis=1) <= STANDS_ON))
 
 
 def joined(parts: list[Tracks]) -> Tracks:

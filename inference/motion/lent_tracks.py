@@ -6,6 +6,7 @@ Owns the value `LentTracks`. Never reads a file (`inference.track_arrays`). Froz
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,7 @@ class LentTracks:
     lent: Tracks
     fps: float
     delay_s: float = 0.0
+    whole: ClassVar[bool] = False
 
     def tracks(self, span: Span, began: int) -> Tracks:
         rows = (span.video_s(began) - self.delay_s) * self.fps

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class TransferSource:
     motion: BorrowedMotion
     placement: Placement
     picture_aspect: float
+    whole: ClassVar[bool] = False
 
     def tracks(self, span: Span, began: int) -> Tracks:
         """T = span.frames rows of the points that count in this chunk.

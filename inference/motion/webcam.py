@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import cv2
 import numpy as np
@@ -172,6 +172,7 @@ class WebcamSource:
     webcam: Webcam
     placement: Placement
     picture_aspect: float
+    whole: ClassVar[bool] = False
 
     def tracks(self, span: Span, began: int) -> Tracks:
         """T = span.frames rows: where each point that is seen now was at each row's control time."""

@@ -1,4 +1,4 @@
-"""A prompt written while the picture moves."""
+"""Words that move a thing."""
 
 from __future__ import annotations
 
@@ -11,4 +11,5 @@ def scene(window: MainWindow, wait: Wait) -> None:
     window.prompt.setFocus()
     window.prompt.setText("the elephant walks to the left")
     window.prompt.applied.emit(window.prompt.text())
-    wait_frames(window, wait, 8)
+    wait(window.words.button.isVisible)
+    wait_frames(window, wait, 32)

@@ -27,6 +27,7 @@ class Still:
 
     key: int
     places: np.ndarray
+    whole: bool = False
 
     def tracks(self, span: Span, began: int) -> Tracks:
         xy = np.repeat(self.places[None].astype(np.float32), span.frames, 0)

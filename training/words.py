@@ -1,0 +1,264 @@
+"""Trains the network that says what a sentence moves in a picture, and how, on the made world's things and names.
+
+Owns its loss, recipe and held-out figures. Never touches other weights. One process of `--threads` threads.
+
+    python -m training.words --recipe training/recipes/pocket/words.toml --start assets/models/pocket --run runs/words
+
+`--start`: a package, or a run of training.affinity, through whose network it looks at pictures.
+Resumes from the run's folder. What was seen and read lies there in files (training.word_samples).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inference.affinity import AffinityNet
+from inference.config import WordsConfig, parse
+from inference.errors import UserError
+from inference.text import TextEncoder
+from inference.words import WordsNet, look_channels, looks, said
+from training.affinity import load_affinity
+from training.causal import MINILM
+from training.command import run_trainer
+from training.distributed import Checkpoints, Group, load_part
+from training.loop import Batch, Descent, follow, run_steps
+from training.recipe import OptimiserSettings
+from training.word_samples import SampleSettings, Shown, loaded, prepare, shown
+from training.world import Library, load_library
+from training.world.wording import WAY, Meant, sentence
+
+HELD_SEEDS = 6 * 10**9
+DESCRIPTION = "words.json"  # of the network, beside a run's checkpoints
+PLAIN = torch.tensor([WAY, WAY, math.pi, 0.35, 0.15, 0.2, 0.25])  # motion of each kind, so that all weigh alike
+UNDER = 0.5  # from here on a place belongs to a thing
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    places: int  # of a step
+    named_places: int  # and further ones of things that have names
+    words: int
+    parts: int
+    name: float  # weight of telling a thing's name among all names
+    ema: float
+    held: int  # pictures for figures; 0: none
+    evaluate_every: int
+
+
+@dataclass(frozen=True)
+class WordsRecipe:
+    model: WordsConfig
+    data: SampleSettings
+    optimiser: OptimiserSettings
+    loss: LossSettings
+
+
+class Samples:
+    """All places and sentences; a step draws some of each by its number."""
+
+    def __init__(self, places: dict[str, Tensor], sentences: dict[str, Tensor], settings: LossSettings) -> None:
+        self.places, self.sentences, self.settings = places, sentences, settings
+        self.named = torch.nonzero(places["name"] >= 0)[:, 0]
+
+    def __call__(self, step: int) -> Batch:
+        rng, counts = np.random.default_rng([step, 61]), self.settings
+
+        def drawn(among: int, count: int) -> Tensor:
+            return torch.from_numpy(rng.integers(0, max(among, 1), count if among else 0))
+
+        at = torch.cat(
+            [drawn(len(self.places["name"]), counts.places), self.named[drawn(len(self.named), counts.named_places)]]
+        )
+        word = drawn(len(self.sentences["role"]), counts.words)
+        part = drawn(len(self.sentences["moves"]), counts.parts)
+        return {
+            "looks": self.places["looks"][at].float(),
+            "thing": self.places["thing"][at].float(),
+            "name": self.places["name"][at].long(),
+            "words": self.sentences["words"][word].float(),
+            "role": self.sentences["role"][word].long(),
+            **{
+                name: self.sentences[name][part].float() for name in ("parts", "is_camera", "moves", "motion", "camera")
+            },
+            "seed": torch.tensor([step]),
+        }
+
+
+def words_loss(net: WordsNet, batch: Batch, names: Tensor, settings: LossSettings) -> Tensor:
+    """names: [names, D], the states that `batch["name"]` numbers."""
+    like, thing = net.looked_at(batch["looks"])
+    loss = F.binary_cross_entropy_with_logits(thing, batch["thing"])
+    known = batch["name"] >= 0
+    if known.any():
+        loss = loss + settings.name * F.cross_entropy(net.fits(like[known], names), batch["name"][known])
+    loss = loss + F.cross_entropy(net.role(batch["words"]), batch["role"])
+    moves, motion, camera = net.told(batch["parts"])
+    of_camera = batch["is_camera"]
+    told = F.binary_cross_entropy_with_logits(moves, batch["moves"], reduction="none") * (1.0 - of_camera)
+    plain = PLAIN.to(motion)
+    off = F.smooth_l1_loss(motion / plain, batch["motion"] / plain, reduction="none", beta=0.3).sum(-1)
+    shot = F.smooth_l1_loss(camera, batch["camera"], reduction="none", beta=0.3).sum(-1)
+    return loss + (told + off * batch["moves"] + shot * of_camera).mean()
+
+
+@dataclass(frozen=True, eq=False)
+class HeldSentence:
+    """looks [1, C, h, w] and features [1, D, ., .] of the picture; states [1, L, D] of the sentence."""
+
+    shown: Shown
+    meant: Meant
+    looks: Tensor
+    features: Tensor
+    states: Tensor
+
+
+@torch.no_grad()
+def held_sentences(count: int, library: Library, affinity: AffinityNet, tokens: int) -> list[HeldSentence]:
+    """Two sentences for each of `count` pictures."""
+    text, found = TextEncoder.load(MINILM), []
+    for i in range(count):
+        rng = np.random.default_rng([HELD_SEEDS + i, 59])
+        one = shown(library, HELD_SEEDS + i, (256, 144), rng)
+        picture = one.picture[None]
+        for _ in range(2):
+            meant = sentence(rng, one.names)
+            states = text.encode([meant.text], tokens)
+            found.append(HeldSentence(one, meant, looks(affinity, picture), affinity(picture), states))
+    return found
+
+
+@torch.no_grad()
+def evaluate(net: WordsNet, held: list[HeldSentence]) -> dict[str, float]:
+    """Means. one_iou, some_iou: overlap of what moves with what shall, in pictures of one thing, and of several;
+    meant: how often what shall move is moved rather than anything else, in pictures of several things of which one
+    moves (meant_by_chance: by guessing); way: how often what moves most of a thing moves it within 45 degrees of where
+    it shall; idle: how often nothing moves where nothing shall; camera: mean error.
+    """
+    names = ("one_iou", "some_iou", "meant", "meant_by_chance", "way", "idle", "camera")
+    figures: dict[str, list[float]] = {name: [] for name in names}
+    for one in held:
+        answer = said(net, one.looks, one.features, one.states)
+        camera = np.zeros_like(one.meant.camera) if answer.camera is None else answer.camera
+        figures["camera"].append(float(np.abs(camera - one.meant.camera).mean()))
+        if not one.meant.moved:
+            figures["idle"].append(float(not answer.things))
+            continue
+        found = [torch.zeros(one.shown.anything.numel()) for _ in answer.things]
+        for mine, thing in zip(found, answer.things, strict=True):
+            mine[torch.from_numpy(thing.numbers)] = 1.0
+        moved = torch.stack(found).amax(0) if found else torch.zeros(one.shown.anything.numel())
+        masks = {name: mask.flatten() for name, mask in one.shown.masks.items()}
+        truth = torch.stack([masks[name] for name in one.meant.moved]).amax(0) > UNDER
+        overlap = float(((moved > 0) & truth).sum() / ((moved > 0) | truth).sum().clamp_min(1))
+        figures["one_iou" if len(one.shown.names) == 1 else "some_iou"].append(overlap)
+        if len(one.meant.moved) == 1 and len(masks) > 1:
+            score = {name: float((moved * mask).sum() / mask.sum()) for name, mask in masks.items()}
+            best = max(score, key=lambda name: score[name])
+            figures["meant"].append(float(score[best] > 0 and best in one.meant.moved))
+            figures["meant_by_chance"].append(1.0 / len(score))
+        for name, motion in one.meant.moved.items():
+            if np.hypot(*motion[:2]) > 0.05 and found:
+                most = max(range(len(found)), key=lambda n: float((found[n] * masks[name]).sum()))
+                went = answer.things[most].motion[:2] if (found[most] * masks[name]).sum() > 0 else np.zeros(2)
+                cosine = went @ motion[:2] / max(np.hypot(*went) * np.hypot(*motion[:2]), 1e-6)
+                figures["way"].append(float(cosine > math.sqrt(0.5)))
+    return {name: round(float(np.mean(values)), 4) for name, values in figures.items() if values}
+
+
+def eyes(recipe: WordsRecipe, start: Path | None) -> AffinityNet:
+    """The affinity network that the words network looks through. Raises UserError where it is not given or another one
+    than the recipe's.
+    """
+    if start is None:
+        raise UserError("This trainer looks through an affinity network.", next="Name one's package or run by --start.")
+    affinity = load_affinity(start)
+    if look_channels(affinity.config) != recipe.model.looks:
+        raise UserError(
+            f"The affinity network of {start} gives {look_channels(affinity.config)} numbers of a place, not "
+            f"{recipe.model.looks}.",
+            next="Set the recipe's model.looks to that.",
+        )
+    return affinity
+
+
+def begin(config: WordsConfig, seen: Tensor) -> WordsNet:
+    """A fresh network. seen: [N, C], looks by which it is told what is usual."""
+    torch.manual_seed(0)
+    net = WordsNet(config)
+    some = seen[:: max(1, len(seen) // 20000)].float()
+    net.middle.copy_(some.mean(0))
+    net.spread.copy_(some.std(0).clamp_min(1e-3))
+    return net
+
+
+def train(
+    recipe: WordsRecipe,
+    folder: Path,
+    group: Group,
+    *,
+    start: Path | None = None,
+    minutes: float = math.inf,
+    library: Callable[[str], Library] = load_library,
+) -> int:
+    """Trains until the recipe's steps or the minutes are over; goes on where the folder stands. Returns the step."""
+    affinity, tokens, settings = eyes(recipe, start), recipe.model.text_tokens, recipe.loss
+    files = prepare(folder, recipe.data, tokens, affinity, library)
+    places = loaded(files.pictures)
+    net = begin(recipe.model, places["looks"]).to(group.device)
+    average = copy.deepcopy(net).requires_grad_(False)
+    descent = Descent(net, recipe.optimiser, group)
+    checkpoints = Checkpoints(
+        folder, group, {"model": net, "ema": average}, {"optimiser": (net, descent.optimiser)},
+        {"trainer": "words"} | asdict(recipe),
+    )  # fmt: skip
+    (folder / DESCRIPTION).write_text(json.dumps(asdict(recipe.model)), encoding="utf-8")
+    names = loaded(files.names)["states"].to(group.device)
+    samples = Samples(places, loaded(files.sentences), settings)
+
+    def update(step: int) -> dict[str, float]:
+        batch = {name: value.to(group.device) for name, value in samples(step).items()}
+        loss = descent.update(step, lambda batch: words_loss(net, batch, names, settings), [batch])
+        follow(average, net, settings.ema, step)
+        return {"loss": round(loss, 4)}
+
+    held = held_sentences(settings.held, library("held"), affinity, tokens) if settings.held else []
+    # Names that were learnt, in pictures that were not.
+    known = held_sentences(settings.held // 2, library("train"), affinity, tokens) if settings.held else []
+
+    def figures(step: int) -> dict[str, Any]:
+        return evaluate(average, held) | {f"known_{name}": value for name, value in evaluate(average, known).items()}
+
+    return run_steps(
+        update, checkpoints, steps=recipe.optimiser.steps, minutes=minutes, evaluate=figures if held else None,
+        evaluate_every=settings.evaluate_every,
+    )  # fmt: skip
+
+
+def load_words(folder: Path) -> WordsNet:
+    """The average of a training run's last checkpoint. Raises UserError where there is none."""
+    try:
+        config = parse(WordsConfig, json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")), "words")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder} is no words training run: {error}.", next="Give the folder of its --run.") from error
+    net = WordsNet(config)
+    load_part(folder, "ema", net)
+    return net.eval().requires_grad_(False)
+
+
+def main() -> None:
+    run_trainer(__doc__, WordsRecipe, train, start="a package or an affinity run whose network it looks through")
+
+
+if __name__ == "__main__":
+    main()
