@@ -1,7 +1,7 @@
 """Words: does what a caption names go where the caption says, in what the model makes of picture and words alone?
 
-Owns the clips, how a way is judged, and the command. Held-out objects and places (split "held"); nothing here was
-chosen on them. One process of one thread.
+Owns the clips, how a way is judged, and the command. Held-out objects and places (split "held"), of which
+thresholds and checkpoint have seen other pictures. One process of one thread.
 
     python -m benchmarks.words
 
