@@ -46,6 +46,7 @@ from training.world import Clip, load_library, make_clip
 from training.world.control import IDS, sample_control
 
 MINILM = Path("assets/models") / TEXT_FOLDER
+LEAST_UNSEEN = 0.003  # share of a clip's pixels below which what the picture does not show has no figure
 STYLES = {"hand": 0.45, "objects": 0.15, "camera": 0.2, "both": 0.2}
 
 
@@ -212,15 +213,26 @@ def evaluate(
     affinity: AffinityNet,
     config: ModelConfig,
     held_out: list[dict[str, Tensor]],
+    backdrop: BackdropNet | None = None,
 ) -> dict[str, float]:
-    """Mean PSNR in dB over clips of what `streamed` gives, decoded, and of the frozen first frame."""
+    """Mean PSNR in dB over clips of what `streamed` gives, decoded, and of the frozen first frame; "..._unseen_db": of
+    what the picture does not show, in the clips where that is something.
+    """
     scores: dict[str, list[float]] = {}
     for batch in held_out:
         truth = batch["video"][:, 1:]
-        for name, latents in streamed(generator, config, Directed(autoencoder, affinity, config, batch)).items():
-            decoded = autoencoder.decoder(latents)[0][:, 1:].flatten(1, 2)
-            scores.setdefault(name, []).append(psnr(decoded, truth))
-        scores.setdefault("frozen", []).append(psnr(batch["video"][:, :1].expand_as(truth), truth))
+        data = Directed(autoencoder, affinity, config, batch, backdrop)
+        unseen = None if data.carried is None else 1.0 - data.carried.shown
+        videos = {
+            name: autoencoder.decoder(latents)[0][:, 1:].flatten(1, 2)
+            for name, latents in streamed(generator, config, data).items()
+        }
+        for name, video in (videos | {"frozen": batch["video"][:, :1].expand_as(truth)}).items():
+            scores.setdefault(name, []).append(psnr(video, truth))
+            if unseen is not None and float(unseen.mean()) > LEAST_UNSEEN:
+                error = (video.clamp(-1, 1) - truth).square().mean(2, keepdim=True)  # of [-1, 1]
+                score = -10.0 * math.log10(float((error * unseen).sum() / unseen.sum()) / 4.0)
+                scores.setdefault(f"{name}_unseen", []).append(score)
     return {f"{name}_db": round(float(np.mean(values)), 3) for name, values in scores.items()}
 
 
@@ -248,8 +260,11 @@ def train(
     minutes: float,
     threads: int,
     start: Path | None = None,
+    backdrop: BackdropNet | None = None,
 ) -> None:
-    """start: a package whose weights a fresh run begins with."""
+    """start: a package whose weights a fresh run begins with; backdrop: what carries the clips, where a package has
+    one.
+    """
     torch.set_num_threads(threads)
     torch.manual_seed(int(time.time()))
     table = recipe["model"] | {"autoencoder": vars(autoencoder.config), "affinity": vars(affinity.config)}
@@ -281,7 +296,7 @@ def train(
                 group["lr"] = learning_rate(step, recipe["optimiser"])
             layout = drawn_layout(config, data.get("layouts", []), step)
             loss = causal_loss(
-                generator, layout, Directed(autoencoder, affinity, config, samples), weights, recipe["loss"]
+                generator, layout, Directed(autoencoder, affinity, config, samples, backdrop), weights, recipe["loss"]
             )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -302,13 +317,13 @@ def train(
                 run.save(step, **parts)
             if time.monotonic() - evaluate_s > 480.0:
                 for kind, batches in held_out.items():
-                    run.log(step=step, kind=kind, **evaluate(ema, autoencoder, affinity, config, batches))
+                    run.log(step=step, kind=kind, **evaluate(ema, autoencoder, affinity, config, batches, backdrop))
                 evaluate_s = time.monotonic()
             if step >= last or time.monotonic() >= end_s:
                 break
     run.save(step, **parts)
     for kind, batches in held_out.items():
-        run.log(step=step, kind=kind, done=True, **evaluate(ema, autoencoder, affinity, config, batches))
+        run.log(step=step, kind=kind, done=True, **evaluate(ema, autoencoder, affinity, config, batches, backdrop))
 
 
 def main() -> None:
@@ -318,15 +333,21 @@ def main() -> None:
         "--autoencoder", type=Path, required=True, help="run folder of training.autoencoder, or a package"
     )
     parser.add_argument("--affinity", type=Path, required=True, help="run folder of training.affinity, or a package")
+    parser.add_argument("--backdrop", type=Path, help="run folder of training.backdrop, or a package")
     parser.add_argument("--start", type=Path, help="a package to begin with the weights of")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
+    from training.backdrop import load_backdrop  # which looks at batches, which are drawn here
+
     recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))
     autoencoder = load_autoencoder(arguments.autoencoder)
     limits = {"minutes": arguments.minutes, "threads": arguments.threads}
-    train(recipe, autoencoder, load_affinity(arguments.affinity), Run(arguments.run), start=arguments.start, **limits)
+    train(
+        recipe, autoencoder, load_affinity(arguments.affinity), Run(arguments.run), start=arguments.start,
+        backdrop=load_backdrop(arguments.backdrop) if arguments.backdrop else None, **limits,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
