@@ -16,9 +16,10 @@ from __future__ import annotations
 import argparse
 import copy
 import math
+import sys
 import time
-import tomllib
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from inference import sampler
 from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder, group_frames
 from inference.backdrop import BackdropNet, behind_moving
-from inference.config import ModelConfig, parse
+from inference.config import ModelConfig
+from inference.errors import UserError
 from inference.generator import Direction, Generator, direct, direct_picture
 from inference.layer import belonging, has_moved
 from inference.package import GENERATOR, TEXT_FOLDER, load_weights
@@ -42,12 +44,53 @@ from training.affinity import load_affinity
 from training.autoencoder import learning_rate, load_autoencoder, psnr
 from training.checkpoint import Run, update_ema
 from training.clips import ClipStream, clip_loader, video_tensor
+from training.recipe import load_recipe
 from training.world import Clip, load_library, make_clip
 from training.world.control import IDS, sample_control
 
 MINILM = Path("assets/models") / TEXT_FOLDER
 LEAST_UNSEEN = 0.003  # share of a clip's pixels below which what the picture does not show has no figure
 STYLES = {"hand": 0.45, "objects": 0.15, "camera": 0.2, "both": 0.2}
+
+
+@dataclass(frozen=True)
+class CausalData:
+    """Sizes are (width, height) in pixels, drawn in turn: the small ones for the first `small_steps` steps."""
+
+    sizes: tuple[tuple[int, int], ...]
+    small_sizes: tuple[tuple[int, int], ...]
+    small_steps: int
+    frames: int  # 1 + 4 F
+    batch: int
+    small_batch: int
+    workers: int
+    text_dropout: float
+    layouts: tuple[tuple[int, int], ...]  # (sink, window), one of them drawn for each step; none: the model's own
+
+
+@dataclass(frozen=True)
+class CausalOptimiser:
+    learning_rate: float
+    floor: float
+    warmup_steps: int
+    steps: int
+    weight_decay: float
+    ema: float
+
+
+@dataclass(frozen=True)
+class CausalLoss:
+    unsure: float  # extra weight where the carried picture cannot be trusted
+    exact_timesteps: float  # share of samples at the sampler's own timesteps, the rest uniform
+    own_past: float  # with a clean pass: share of latents whose past is the model's own estimate, not the truth
+
+
+@dataclass(frozen=True)
+class CausalRecipe:
+    model: ModelConfig  # in the file without the autoencoder's and the affinity network's sizes
+    data: CausalData
+    optimiser: CausalOptimiser
+    loss: CausalLoss
 
 
 def drawn_style(rng: np.random.Generator) -> str:
@@ -138,7 +181,7 @@ def channel_weights(autoencoder: Autoencoder) -> Tensor:
 
 
 def causal_loss(
-    generator: Generator, config: ModelConfig, data: Directed, weights: Tensor, settings: dict[str, float]
+    generator: Generator, config: ModelConfig, data: Directed, weights: Tensor, settings: CausalLoss
 ) -> Tensor:
     """Mean weighted squared error of the clean estimate of every latent, each over the past before it."""
     batch, count, _, h, w = data.latents.shape
@@ -154,22 +197,22 @@ def causal_loss(
     losses = []
     for i in range(1, count):
         direction, truth = data.chunks.latents(i - 1, i), data.latents[:, i : i + 1]
-        t = drawn_times(batch, config, settings["exact_timesteps"])
+        t = drawn_times(batch, config, settings.exact_timesteps)
         begin = sampler.start(config.sampler, direction, torch.randn_like(truth))
         spread = t[:, None, None, None, None]
         x = sampler.between(truth, begin, spread)
         output, seen = rollout.evaluate(x, t, direction)
         clean = sampler.clean_from(config.sampler, output, x, spread, direction)
-        losses.append(((clean - truth).square() * weights * certainty_weight(direction, settings["unsure"])).mean())
+        losses.append(((clean - truth).square() * weights * certainty_weight(direction, settings.unsure)).mean())
         if i + 1 < count:
             if config.sampler.clean_pass:
-                own = (torch.rand(batch) < settings["own_past"])[:, None, None, None, None]
+                own = (torch.rand(batch) < settings.own_past)[:, None, None, None, None]
                 seen = rollout.evaluate(torch.where(own, clean.detach(), truth), 0.0, direction)[1]
             rollout.cache = rollout.cache.committed(seen)
     return torch.stack(losses).mean()
 
 
-def drawn_layout(config: ModelConfig, layouts: list[list[int]], step: int) -> ModelConfig:
+def drawn_layout(config: ModelConfig, layouts: Sequence[Sequence[int]], step: int) -> ModelConfig:
     """The same under one of the layouts (sink, window), the same one for a step in every session (paper section 4: one
     init then serves all layouts); as it is where none are given.
     """
@@ -252,7 +295,7 @@ def held_out_batches(config: ModelConfig, count: int) -> dict[str, list[dict[str
 
 
 def train(
-    recipe: dict[str, Any],
+    recipe: CausalRecipe,
     autoencoder: Autoencoder,
     affinity: AffinityNet,
     run: Run,
@@ -267,51 +310,50 @@ def train(
     """
     torch.set_num_threads(threads)
     torch.manual_seed(int(time.time()))
-    table = recipe["model"] | {"autoencoder": vars(autoencoder.config), "affinity": vars(affinity.config)}
-    config = parse(ModelConfig, table, "model")
+    config, data, settings = recipe.model, recipe.data, recipe.optimiser
     if config.cache.chunk != 1 or config.control.id_range < IDS:
-        raise SystemExit("causal training makes chunks of one latent, and clips carry identities up to 4096")
+        raise UserError("Causal training makes chunks of one latent, and its clips carry identities up to 4096.")
     generator = Generator(config)
     if start is not None:
         load_weights(generator, start / GENERATOR)
     ema = copy.deepcopy(generator).requires_grad_(False)
-    optimiser = torch.optim.AdamW(
-        generator.parameters(), weight_decay=recipe["optimiser"]["weight_decay"], betas=(0.9, 0.98)
-    )
+    optimiser = torch.optim.AdamW(generator.parameters(), weight_decay=settings.weight_decay, betas=(0.9, 0.98))
     parts: dict[str, nn.Module | Optimizer] = {"model": generator, "ema": ema, "optimizer": optimiser}
-    step, data = run.resume(**parts), recipe["data"]
-    prepare = Prepare(config.control.max_tracks, config.transformer.text_tokens, data["text_dropout"])
+    step = run.resume(**parts)
+    prepare = Prepare(config.control.max_tracks, config.transformer.text_tokens, data.text_dropout)
     weights = channel_weights(autoencoder)
     held_out = held_out_batches(config, 4)
     end_s, evaluate_s, losses = time.monotonic() + 60.0 * minutes, 0.0, []
-    while step < recipe["optimiser"]["steps"] and time.monotonic() < end_s:
-        small = step < data["small_steps"]
-        sizes, batch = (data["small_sizes"], data["small_batch"]) if small else (data["sizes"], data["batch"])
-        last = data["small_steps"] if small else recipe["optimiser"]["steps"]
+    while step < settings.steps and time.monotonic() < end_s:
+        small = step < data.small_steps
+        sizes, batch = (data.small_sizes, data.small_batch) if small else (data.sizes, data.batch)
+        last = data.small_steps if small else settings.steps
         # Seeds are a step's own, so that a resumed run meets new clips.
-        stream = ClipStream(prepare, tuple(map(tuple, sizes)), data["frames"], batch, step * 64, drawn_style)
-        for samples in clip_loader(stream, data["workers"]):
+        stream = ClipStream(prepare, sizes, data.frames, batch, step * 64, drawn_style)
+        for samples in clip_loader(stream, data.workers):
             started = time.monotonic()
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(step, recipe["optimiser"])
-            layout = drawn_layout(config, data.get("layouts", []), step)
-            loss = causal_loss(
-                generator, layout, Directed(autoencoder, affinity, config, samples, backdrop), weights, recipe["loss"]
-            )
+                group["lr"] = learning_rate(step, vars(settings))
+            layout = drawn_layout(config, data.layouts, step)
+            directed = Directed(autoencoder, affinity, config, samples, backdrop)
+            loss = causal_loss(generator, layout, directed, weights, recipe.loss)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
+            norm = torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
+            if not (torch.isfinite(loss) and torch.isfinite(norm)):
+                run.save(step, **parts)
+                raise UserError(
+                    f"The loss of step {step} is not a number; its clips' seeds begin at {int(samples['seed'][0])}.",
+                    f"The run is saved as it stood before, after {step} steps.",
+                    "Lower the learning rate for a fresh run, or give the command again: other chances are drawn.",
+                )
             optimiser.step()
             step += 1
-            update_ema(ema, generator, min(recipe["optimiser"]["ema"], (1 + step) / (10 + step)))
+            update_ema(ema, generator, min(settings.ema, (1 + step) / (10 + step)))
             losses.append(float(loss.detach()))
             if step % 20 == 0:
-                run.log(
-                    step=step,
-                    loss=round(float(np.mean(losses)), 4),
-                    s_a_step=round(time.monotonic() - started, 2),
-                    small=small,
-                )
+                pace = round(time.monotonic() - started, 2)
+                run.log(step=step, loss=round(float(np.mean(losses)), 4), s_a_step=pace, small=small)
                 losses = []
             if run.due():
                 run.save(step, **parts)
@@ -341,13 +383,17 @@ def main() -> None:
     arguments = parser.parse_args()
     from training.backdrop import load_backdrop  # which looks at batches, which are drawn here
 
-    recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))
-    autoencoder = load_autoencoder(arguments.autoencoder)
+    autoencoder, affinity = load_autoencoder(arguments.autoencoder), load_affinity(arguments.affinity)
+    known = {"autoencoder": asdict(autoencoder.config), "affinity": asdict(affinity.config)}
     limits = {"minutes": arguments.minutes, "threads": arguments.threads}
-    train(
-        recipe, autoencoder, load_affinity(arguments.affinity), Run(arguments.run), start=arguments.start,
-        backdrop=load_backdrop(arguments.backdrop) if arguments.backdrop else None, **limits,
-    )  # fmt: skip
+    try:
+        recipe = load_recipe(CausalRecipe, arguments.recipe, model=known)
+        train(
+            recipe, autoencoder, affinity, Run(arguments.run, recipe=asdict(recipe)), start=arguments.start,
+            backdrop=load_backdrop(arguments.backdrop) if arguments.backdrop else None, **limits,
+        )  # fmt: skip
+    except UserError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
