@@ -85,7 +85,8 @@ def curves(logs: dict[str, list[dict[str, Any]]], path: Path) -> None:
 def _loss(axes: Axes, name: str, points: list[tuple[int, float]]) -> None:
     if len(points) < 2:
         return
-    steps, values = (np.array(column, float) for column in zip(*points, strict=True))
+    again = sorted(dict(points).items())  # a resumed run makes a few steps anew
+    steps, values = (np.array(column, float) for column in zip(*again, strict=True))
     axes.plot(steps, values, linewidth=0.5, alpha=0.4)
     width = min(SMOOTH, len(values))
     mean = np.convolve(values, np.full(width, 1.0 / width), mode="valid")
