@@ -6,7 +6,8 @@
 Tables: `contenders` (Table 1), `encoding` (Table 3), `layouts` (Table 4: sink, window, chunk), `steps`, `guidance`
 (section 3) and `tracks` (Table A4). Those that need a teacher are left out without one. Each is measured, then written
 at once to `paper.json` in the results' folder, beside what that file holds of the others: a long run may be made in
-parts. Plots go to `paper_guidance.png` and `paper_layouts.png`. The last line is the whole file as JSON.
+parts, and a bare `--only` shows what there is. Plots go to `paper_guidance.png` and `paper_layouts.png`. The last line
+is the whole file as JSON.
 
 What is compared, on which clips, and how costs are counted stands in `tables`, `clips` and `published`. `perceptual` is
 `benchmarks.quality`'s distance, not LPIPS. Nothing here is random. Figures of few clips are rough; `clips` says of how
@@ -69,8 +70,8 @@ def show(name: str, table: tables.Table) -> None:
             print(f"{label:38}" + "".join(f"{_shown(row.get(column)):>15}" for column in columns))
 
 
-def _shown(value: float | str | None) -> str:
-    return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value or "-")
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def say(text: str) -> None:
@@ -84,7 +85,7 @@ def run(arguments: argparse.Namespace) -> dict[str, tables.Table]:
     path = arguments.results / FILE
     found: dict[str, tables.Table] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     arguments.results.mkdir(parents=True, exist_ok=True)
-    for name in arguments.only or TABLES:
+    for name in TABLES if arguments.only is None else arguments.only:
         if name in NEED_TEACHER and teacher is None:
             say(f"{name}: left out, since it needs --teacher")
             continue
@@ -104,7 +105,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--package", type=Path, default=ROOT / "assets" / "models" / "pocket")
     parser.add_argument("--teacher", type=Path, help="run folder of training.teacher")
-    parser.add_argument("--only", nargs="+", choices=TABLES, help="these tables; the others stay as they are")
+    parser.add_argument("--only", nargs="*", choices=TABLES, help="these tables; the others stay as they are")
     parser.add_argument("--clips", type=int, default=6)
     parser.add_argument("--sample-steps", type=int, default=10, help="of the teacher; the paper's about 50 take hours")
     parser.add_argument("--results", type=Path, default=ROOT / "docs" / "figures")

@@ -43,12 +43,12 @@ def frozen_cases(library: Library, count_of_clips: int, frames: int, length: int
 
 def shortened(case: Case, frames: int) -> Case:
     """The first frames of a case."""
-    masks = {
-        name: mask if mask is None else mask[:frames]
-        for name, mask in (("shown", case.shown), ("uncovered", case.uncovered))
-    }
     hand = None if case.hand is None else _first(case.hand, frames)
-    return replace(case, frames=case.frames[:frames], tracks=_first(case.tracks, frames), hand=hand, **masks)
+    return replace(
+        case, frames=case.frames[:frames], tracks=_first(case.tracks, frames), hand=hand,
+        shown=None if case.shown is None else case.shown[:frames],
+        uncovered=None if case.uncovered is None else case.uncovered[:frames],
+    )  # fmt: skip
 
 
 def _first(tracks: Tracks, frames: int) -> Tracks:

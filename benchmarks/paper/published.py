@@ -7,7 +7,7 @@ with a distance of another network: rows may be compared with each other, never 
 
 from __future__ import annotations
 
-Row = dict[str, float | str | None]
+Row = dict[str, float | None]
 
 # Table 1, the 20 Sora clips.
 TABLE_1: dict[str, Row] = {

@@ -39,8 +39,9 @@ LAYOUTS = {  # chunk, sink, window: in latents, latents, and chunks
     "c1s1w3 (ships)": (1, 1, 3), "c1s0w3": (1, 0, 3), "c1s1w1": (1, 1, 1), "c1s1w6": (1, 1, 6),
     "c3s1w1 (the paper's)": (3, 1, 1), "c3s0w1": (3, 0, 1),
 }  # fmt: skip
-# (text, motion); the paper's are 3.0 and 1.5. Those that add up to 1 extrapolate nothing.
-WEIGHTS = ((3.0, 1.5), (1.0, 0.5), (0.67, 0.33), (1.5, 0.0), (0.0, 1.5), (0.5, 1.0))
+# (text, motion); the paper's are 3.0 and 1.5. Weights that add up to 1 would be no guidance at all: the formula's terms
+# cancel to v(c_t, c_m).
+WEIGHTS = ((3.0, 1.5), (1.0, 0.5), (0.5, 1.0), (1.5, 0.0), (0.0, 1.5))
 DOT = 2  # pixels: half the side of a track's square in an RGB picture of tracks
 
 
