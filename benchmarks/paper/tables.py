@@ -111,6 +111,7 @@ def contenders(package: ModelPackage, teacher: Teacher | None, steps: int) -> di
     if teacher is not None:
         rows["teacher, guided, decoded"] = taught(teacher, package, teacher.guidance, steps=steps)
         rows["teacher, plain, decoded"] = taught(teacher, package, None, steps=steps)
+        rows["teacher, plain, one step, decoded"] = taught(teacher, package, None, steps=1)
         rows["teacher, plain, through the mask"] = taught(teacher, package, None, steps=steps, masked=True)
     return rows | {
         "student, decoded": student(package, masked=False),
