@@ -57,8 +57,10 @@ def measured(name: str, package: ModelPackage, teacher: Teacher | None, clips: i
         return tables.scored(tables.guidance(package, teacher, steps), held_cases(held, clips, TAUGHT), say)
     if name == "tracks":
         return tables.scored(tables.tracks(package, teacher, steps), held_cases(held, clips, TAUGHT), say)
-    rows = tables.layouts(package) if name == "layouts" else tables.steps(package)
-    return tables.scored(rows, held_cases(held, clips, FRAMES), say)
+    cases = held_cases(held, clips, FRAMES)
+    if name == "layouts":
+        return tables.paced(tables.scored(tables.layouts(package), cases, say))
+    return tables.scored(tables.steps(package), cases, say)
 
 
 def show(name: str, table: tables.Table) -> None:

@@ -112,6 +112,8 @@ def test_layouts_steps_and_tracks_change_the_stream(case: Case, package: Path) -
     by_layout = {name: make(case, case.tracks) for name, make in tables.layouts(loaded).items()}
     assert {video.shape for video in by_layout.values()} == {case.frames.shape}
     assert not np.array_equal(by_layout["c1s1w3 (ships)"], by_layout["c1s0w3"])
+    paced = tables.paced({"c3s0w1": {"cpu_ms_a_frame": 50.0}})["c3s0w1"]
+    assert (paced["cpu_ms_a_chunk"], paced["fps_of_a_core"]) == (600.0, 20.0)
 
 
 def test_the_teachers_rows(case: Case, package: Path, teacher: Teacher) -> None:
