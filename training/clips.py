@@ -56,7 +56,7 @@ class ClipStream(IterableDataset[Sample]):
                 seed = self.first + index * self.batch + i
                 rng = np.random.default_rng([seed, 17])
                 clip = make_clip(library, seed, width=width, height=height, frames=self.frames, style=self.style(rng))
-                samples.append(self.prepare(clip, rng))
+                samples.append(self.prepare(clip, rng) | {"seed": torch.tensor(seed)})
             yield {key: _collate([sample[key] for sample in samples]) for key in samples[0]}
             index += workers
 

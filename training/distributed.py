@@ -211,10 +211,7 @@ class Checkpoints:
         if path is None:
             return 0
         again = "Go on with the recipe it began with, or choose another folder for --run."
-        try:
-            about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"The checkpoint {path} is damaged: {error}.", next="Choose another --run.") from error
+        about = _about(path)
         if key := first_difference(about["recipe"], self.recipe):
             raise UserError(f"{path} was made under another recipe: {key} differs.", "Nothing was changed.", again)
         state = self._state()
@@ -231,13 +228,30 @@ def newest(folder: Path) -> Path | None:
     return max(folder.glob(f"{PREFIX}*"), default=None)
 
 
+def trained_under(folder: Path) -> dict[str, Any]:
+    """The recipe of a run's newest checkpoint."""
+    return dict(_about(_newest(folder))["recipe"])
+
+
 def load_part(folder: Path, name: str, module: nn.Module) -> None:
     """Fills a module that is not sharded from one part of a run's newest checkpoint."""
+    path = _newest(folder)
+    state = {f"{name}.{key}": value for key, value in module.state_dict().items()}
+    _load(state, path)
+
+
+def _newest(folder: Path) -> Path:
     path = newest(folder)
     if path is None:
         raise UserError(f"There is no checkpoint in {folder}.", next="Train first, or choose another folder.")
-    state = {f"{name}.{key}": value for key, value in module.state_dict().items()}
-    _load(state, path)
+    return path
+
+
+def _about(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((path / ABOUT).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UserError(f"The checkpoint {path} is damaged: {error}.", next="Choose another --run.") from error
 
 
 def _load(state: dict[str, Tensor], path: Path) -> None:

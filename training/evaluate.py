@@ -32,7 +32,7 @@ def sheet(package: ModelPackage, batches: list[dict[str, torch.Tensor]]) -> np.n
     """uint8 [rows, columns, 3]: a row a clip; the picture, then truth, carried and model at two times."""
     rows = []
     for batch in batches[:SHEET_CLIPS]:
-        data = Directed(package.autoencoder, package.affinity, package.config, batch)
+        data = Directed(package.autoencoder, package.affinity, package.config, batch, package.backdrop)
         pictures = {"truth": batch["video"][0]}
         for name, latents in streamed(package.generator, package.config, data).items():
             decoded = package.autoencoder.decoder(latents)[0][0].flatten(0, 1)  # [4 + 4F, 3, H, W]
@@ -65,7 +65,9 @@ def main() -> None:
     }
     control = held_out_batches(package.config, arguments.clips)
     for kind, batches in control.items():
-        found[kind] = evaluate(package.generator, package.autoencoder, package.affinity, package.config, batches)
+        found[kind] = evaluate(
+            package.generator, package.autoencoder, package.affinity, package.config, batches, package.backdrop
+        )
     for name, value in found.items():
         print(f"{name:12} {value}")
     if arguments.sheet:

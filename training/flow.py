@@ -1,17 +1,18 @@
 """Rectified flow over whole clips: what teacher and critic learn, and what distribution matching asks of them.
 
-Owns the paper's flow from pure noise to clean latents (section 3), what the network is told of a clip, and how parts of
-that are left unsaid. Never samples, never rolls out. Runs on the trainer's thread.
+Owns where the flow to clean latents starts (section 3), what the network is told of a clip, and how parts of that are
+left unsaid. Never samples, never rolls out. Runs on the trainer's thread.
 
-The few-step sampler's bridge starts at the carried picture (`inference.sampler`). Here every clip starts at pure noise,
-as in the paper: guidance compares answers at one and the same x_t, and where x_t already leans towards the tracks'
-picture there is little left to compare. The carried picture stays an input.
+A recipe's `prior` says where: at pure noise, as in the paper, or at the carried picture, as the few-step sampler does
+(`inference.sampler`). What is left unsaid is kept from the network alone: guidance compares answers at one and the same
+x_t, so x_t keeps the start that it has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import torch
 from torch import Tensor
@@ -25,20 +26,30 @@ from training.causal import Directed
 LEAST_TIME = 0.02  # of the flow, as in Self-Forcing's code: below it, a velocity is noise divided by nothing
 
 
+class Prior(StrEnum):
+    """Where a flow starts (t = 1)."""
+
+    NOISE = "noise"  # the paper's
+    CARRIED = "carried"  # where the student's sampling does
+
+
 @dataclass(frozen=True)
 class Told:
     """What a batch of clips is directed by.
 
-    picture: latent 0, [B, 1, C, h, w]; direction: of latents 0 .. F; text: token states [B, L, D].
+    picture: latent 0, [B, 1, C, h, w]; direction: of latents 0 .. F; text: token states [B, L, D]; bridge: of latents
+    1 .. F, what the flow starts at, whatever the network is told; None: pure noise.
     """
 
     picture: Tensor
     direction: Direction
     text: Tensor
+    bridge: Direction | None
 
     @classmethod
-    def of(cls, data: Directed) -> Told:
-        return cls(data.latents[:, :1], joined(data.picture, data.chunks), data.text)
+    def of(cls, data: Directed, prior: Prior) -> Told:
+        bridge = data.chunks if prior is Prior.CARRIED else None
+        return cls(data.latents[:, :1], joined(data.picture, data.chunks), data.text, bridge)
 
     def without_text(self, silence: Tensor, where: Tensor | None = None) -> Told:
         """The empty prompt's token states [1, L, D] in place of the text, in all clips or where bool [B] says so."""
@@ -95,8 +106,13 @@ def broadcast(t: Tensor) -> Tensor:
     return t.view(-1, 1, 1, 1, 1)
 
 
+def begin(config: ModelConfig, told: Told, noise: Tensor) -> Tensor:
+    """x_1 of latents 1 .. F, [B, F, C, h, w] like `noise`."""
+    return noise if told.bridge is None else sampler.start(config.sampler, told.bridge, noise)
+
+
 def velocity(generator: Generator, config: ModelConfig, x: Tensor, t: Tensor, told: Told) -> Tensor:
-    """dx/dt = noise - clean of latents 1 .. F at noise level t, in both directions over the whole clip.
+    """dx/dt = x_1 - x_0 of latents 1 .. F at noise level t, in both directions over the whole clip.
 
     x: [B, F, C, h, w]; t: [B] in (0, 1]. The picture stays clean: its own level is 0. Returns [B, F, C, h, w].
     """
@@ -107,11 +123,13 @@ def velocity(generator: Generator, config: ModelConfig, x: Tensor, t: Tensor, to
     output = generator.transformer(whole, levels, generator.control(told.direction), text)[0][:, 1:].float()
     if config.sampler.prediction == "velocity":
         return output
-    direction = told.direction.latents(1, frames + 1)
-    assert direction.confidence is not None
-    # "With no confidence anywhere" the sampler's arithmetic is that of pure noise; the network was told the true one.
-    doubted = replace(direction, confidence=torch.zeros_like(direction.confidence))
-    return (x - sampler.clean_from(config.sampler, output, x, broadcast(t), doubted)) / broadcast(t)
+    bridge = told.bridge
+    if bridge is None:
+        direction = told.direction.latents(1, frames + 1)
+        assert direction.confidence is not None
+        # "With no confidence anywhere" the sampler's arithmetic is that of pure noise; the network was told the truth.
+        bridge = replace(direction, confidence=torch.zeros_like(direction.confidence))
+    return (x - sampler.clean_from(config.sampler, output, x, broadcast(t), bridge)) / broadcast(t)
 
 
 def flow_loss(
@@ -124,8 +142,9 @@ def flow_loss(
     weights: Tensor | float,
 ) -> Tensor:
     """Mean weighted squared error of the velocity (paper section 3). clean, noise: [B, F, C, h, w]; t: [B]."""
-    x = sampler.between(clean, noise, broadcast(t))
-    error = velocity(generator, config, x, t, told) - (noise - clean)
+    first = begin(config, told, noise)
+    x = sampler.between(clean, first, broadcast(t))
+    error = velocity(generator, config, x, t, told) - (first - clean)
     return (error.square() * weights).mean()
 
 

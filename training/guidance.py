@@ -13,7 +13,7 @@ from torch import Tensor
 
 from inference.config import ModelConfig
 from inference.generator import Generator
-from training.flow import Told, shifted, velocity
+from training.flow import Told, begin, shifted, velocity
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,10 @@ def sample(
     shift: float,
     noise: Tensor,
 ) -> Tensor:
-    """Clean latents 1 .. F of whole clips, [B, F, C, h, w]: Euler's method from `noise` over `steps` shifted levels."""
-    x = noise
+    """Clean latents 1 .. F of whole clips, [B, F, C, h, w]: Euler's method over `steps` shifted levels, from where the
+    flow starts with `noise`.
+    """
+    x = begin(config, told, noise)
     levels = shifted(torch.linspace(1.0, 0.0, steps + 1), shift).tolist()
     for level, following in pairwise(levels):
         t = torch.full((x.shape[0],), level, device=x.device)

@@ -52,11 +52,15 @@ class OptimiserSettings:
     bf16: bool  # matrix products in bfloat16, weights and optimiser in float32
 
 
-def load_recipe(kind: type[T], path: Path) -> T:
-    """Reads a recipe. Raises UserError naming what is missing, unknown or mistyped."""
+def load_recipe(kind: type[T], path: Path, **known: dict[str, Any]) -> T:
+    """Reads a recipe. Raises UserError naming what is missing, unknown or mistyped.
+
+    known: what is known otherwise, to be added to the sections of these names.
+    """
     again = "Correct the recipe, or start from one in training/recipes."
     try:
-        return parse(kind, tomllib.loads(path.read_text(encoding="utf-8")), path.name)
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse(kind, table | {name: table.get(name, {}) | more for name, more in known.items()}, path.name)
     except FileNotFoundError:
         raise UserError(f"There is no recipe at {path}.", next=again) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, ValueError) as error:

@@ -37,8 +37,8 @@ from training.batches import Feed, Sampled, silence, to
 from training.causal import Directed, channel_weights, held_out_batches
 from training.causal import evaluate as evaluate_streamed
 from training.checkpoint import CHECKPOINT
-from training.distributed import Checkpoints, Group, load_part, processes, sharded, twin
-from training.flow import Chances, Told, broadcast, flow_loss, velocity
+from training.distributed import Checkpoints, Group, load_part, processes, sharded, trained_under, twin
+from training.flow import Chances, Prior, Told, begin, broadcast, flow_loss, velocity
 from training.guidance import GuidanceSettings, guided_velocity
 from training.loop import Batch, Descent, follow, run_steps
 from training.recipe import DataSettings, OptimiserSettings, load_recipe
@@ -109,15 +109,16 @@ def generator_loss(
     data: Directed,
     quiet: Tensor,
     recipe: SelfForcingRecipe,
+    prior: Prior,
     steps: int,
     seeds: list[int],
 ) -> Tensor:
     """The student's loss over all its chunks: the real score has joint guidance, the fake one none."""
     clean = rolled_out(student, config, data, steps, seeds)
-    told, chances = Told.of(data), Chances(seeds, SCORE)
+    told, chances = Told.of(data, prior), Chances(seeds, SCORE)
     t = chances.time(recipe.self_forcing.shift).clamp_max(LATEST_TIME).to(clean.device)
     with torch.no_grad():
-        x = sampler.between(clean, chances.normal(clean), broadcast(t))
+        x = sampler.between(clean, begin(config, told, chances.normal(clean)), broadcast(t))
         real = x - broadcast(t) * guided_velocity(teacher, config, x, t, told, quiet, recipe.guidance)
         fake = x - broadcast(t) * velocity(critic, config, x, t, told)
     return matching_loss(clean, real, fake)
@@ -129,6 +130,7 @@ def critic_loss(
     config: ModelConfig,
     data: Directed,
     settings: SelfForcingSettings,
+    prior: Prior,
     steps: int,
     seeds: list[int],
     weights: Tensor,
@@ -138,7 +140,7 @@ def critic_loss(
         clean = rolled_out(student, config, data, steps, seeds)
     chances = Chances(seeds, CRITIC)
     t = chances.time(settings.shift).clamp_max(LATEST_TIME).to(clean.device)
-    return flow_loss(critic, config, clean, Told.of(data), t, chances.normal(clean), weights)
+    return flow_loss(critic, config, clean, Told.of(data, prior), t, chances.normal(clean), weights)
 
 
 def drawn_steps(config: ModelConfig, draw: int) -> int:
@@ -176,6 +178,7 @@ def train(
     base, settings = Base.load(start, group.device), recipe.self_forcing
     config, scorer = base.config, Generator(base.config)
     load_part(teacher_run, "ema", scorer)
+    prior = Prior(trained_under(teacher_run)["teacher"]["prior"])  # scores mean nothing along another flow
     first = first_student(base, student_run)
     average, student = twin(first, group), sharded(first, group)
     teacher, critic = twin(scorer, group), sharded(scorer, group)
@@ -183,7 +186,7 @@ def train(
     checkpoints = Checkpoints(
         folder, group, {"model": student, "ema": average, "critic": critic},
         {"optimiser": (student, descents[0].optimiser), "critic_optimiser": (critic, descents[1].optimiser)},
-        {"trainer": "self_forcing", "model": replace(config, depth=None).described()} | asdict(recipe),
+        {"trainer": "self_forcing", "model": replace(config, depth=None).described(), "prior": prior} | asdict(recipe),
     )  # fmt: skip
     if (recipe.data.frames - 1) // FRAMES % config.cache.chunk:
         raise UserError(
@@ -197,14 +200,16 @@ def train(
     def criticise(step: int, n: int) -> float:
         def loss(batch: Batch) -> Tensor:
             data, seeds = base.directed(batch), batch["seed"].tolist()
-            return critic_loss(critic, student, config, data, settings, drawn_steps(config, n), seeds, weights)
+            steps = drawn_steps(config, n)
+            return critic_loss(critic, student, config, data, settings, prior, steps, seeds, weights)
 
         return descents[1].update(step, loss, feed(n))
 
     def match(step: int, n: int) -> float:
         def loss(batch: Batch) -> Tensor:
             data, seeds = base.directed(batch), batch["seed"].tolist()
-            return generator_loss(student, teacher, critic, config, data, quiet, recipe, drawn_steps(config, n), seeds)
+            steps = drawn_steps(config, n)
+            return generator_loss(student, teacher, critic, config, data, quiet, recipe, prior, steps, seeds)
 
         return descents[0].update(step, loss, feed(n))
 
@@ -221,7 +226,12 @@ def train(
     def evaluate(step: int) -> dict[str, Any]:
         return {
             kind: evaluate_streamed(
-                average, base.autoencoder, base.affinity, config, [to(batch, group.device) for batch in clips]
+                average,
+                base.autoencoder,
+                base.affinity,
+                config,
+                [to(batch, group.device) for batch in clips],
+                base.backdrop,
             )
             for kind, clips in held.items()
         }

@@ -37,7 +37,7 @@ from training.autoencoder import psnr
 from training.batches import Feed, Sampled, silence, to
 from training.causal import Directed, channel_weights, held_out_batches
 from training.distributed import Checkpoints, Group, processes, sharded, twin
-from training.flow import Chances, Told, flow_loss
+from training.flow import Chances, Prior, Told, flow_loss
 from training.guidance import GuidanceSettings, sample
 from training.loop import Batch, Descent, follow, run_steps
 from training.recipe import DataSettings, OptimiserSettings, load_recipe
@@ -47,6 +47,7 @@ from training.world import Library, load_library
 
 @dataclass(frozen=True)
 class TeacherSettings:
+    prior: str  # where the flow starts: one of training.flow.Prior
     shift: float  # of the timestep; the paper's k = 6
     drop_text: float  # shares of samples that lack each
     drop_tracks: float
@@ -58,6 +59,10 @@ class TeacherSettings:
     held_clips: int  # of each kind, for figures; 0: none
     evaluate_every: int  # steps
     sample_steps: int
+
+    def __post_init__(self) -> None:
+        if self.prior not in tuple(Prior):
+            raise ValueError(f"teacher.prior is {self.prior!r}, not one of {', '.join(Prior)}")
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ def teacher_loss(
     """Flow loss of one batch; level, noise and what is left out come from each sample's seed."""
     data, chances = base.directed(batch), Chances(batch["seed"].tolist())
     clean = data.latents[:, 1:]
-    told = left_out(Told.of(data), quiet, settings, chances)
+    told = left_out(Told.of(data, Prior(settings.prior)), quiet, settings, chances)
     t = chances.time(settings.shift).to(clean.device)
     return flow_loss(generator, base.config, clean, told, t, chances.normal(clean), weights)
 
@@ -130,9 +135,9 @@ def evaluate(
             scores = []
             for i, batch in enumerate(clips):
                 data = base.directed(batch)
-                clean = data.latents[:, 1:]
+                clean, told = data.latents[:, 1:], Told.of(data, Prior(recipe.teacher.prior))
                 made = sample(
-                    generator, base.config, Told.of(data), quiet, guidance, steps=recipe.teacher.sample_steps,
+                    generator, base.config, told, quiet, guidance, steps=recipe.teacher.sample_steps,
                     shift=recipe.teacher.shift, noise=Chances([i]).normal(clean),
                 )  # fmt: skip
                 decoded = base.autoencoder.decoder(torch.cat([data.latents[:, :1], made], dim=1))[0]

@@ -9,6 +9,7 @@ made, choices were made on other clips of these objects and places, as part of "
 Who is measured:
 - `model`: the package through the public stream, told by dense tracks (at most its own budget); `hand`: told by a 5x5
   grid on one object alone, scored by the points of that object;
+- `teacher`: with `--teacher RUN`, the run's network over whole clips, 40 guided steps, the same dense tracks;
 - `frozen`: the first frame; `warp`: the first frame warped along the same tracks (`warp`); `ae`: the truth through the
   autoencoder, the ceiling; `truth`: the truth, whose point errors are the tracker's own floor.
 
@@ -41,6 +42,7 @@ from benchmarks.quality.clips import LIST, SIZE, load_cases
 from benchmarks.quality.measure import CONTENDERS, Tally, measure_case
 from benchmarks.quality.perceptual import PerceptualMetric
 from benchmarks.quality.real import folder_of_real_clips, load_real_cases
+from benchmarks.quality.teacher import Teacher
 from inference.errors import UserError
 from inference.package import ModelPackage
 from inference.picture import load_picture
@@ -56,6 +58,7 @@ STARTERS = ROOT / "assets" / "pictures"
 def measure(arguments: argparse.Namespace, library: Library, list_file: Path = LIST) -> dict[str, object]:
     """Everything that was asked for, under the names of the JSON line; tables are printed on the way."""
     stream = Stream(ModelPackage.load(arguments.package))
+    teacher = Teacher.load(arguments.package, arguments.teacher) if arguments.teacher else None
     perceptual = perceptual_metric()
     made, real = Tally(), Tally()
     strata: dict[str, Tally] = {}
@@ -64,7 +67,7 @@ def measure(arguments: argparse.Namespace, library: Library, list_file: Path = L
     if arguments.quick:
         chosen = np.unique(np.linspace(0, len(chosen) - 1, QUICK).astype(int))
     for place, case in zip(chosen, load_cases(library, chosen.tolist(), list_file), strict=True):
-        videos = measure_case(case, stream, perceptual, [made, strata.setdefault(case.stratum, Tally())])
+        videos = measure_case(case, stream, perceptual, [made, strata.setdefault(case.stratum, Tally())], teacher)
         if place % sheets.EVERY == 0:
             rows.setdefault(case.stratum, []).append(sheets.row(videos))
         say(f"{made.clips}/{len(chosen)} {case.name}")
@@ -117,6 +120,8 @@ def print_table(title: str, tally: Tally) -> None:
     print(" " * 10 + "".join(f"{name:>14}" for name in names))
     for who in (*CONTENDERS, "hand_model", "hand_warp"):
         values = figures[who] if who in CONTENDERS else tally.of_points(who)
+        if values is None:
+            continue
         assert isinstance(values, dict)
         print(f"{who:10}" + "".join(f"{shown(values.get(name)):>14}" for name in names))
     print(f"disoccluded {figures['disoccluded']}  still_change {figures['still_change']}")
@@ -134,6 +139,7 @@ def say(text: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--package", type=Path, default=ROOT / "assets" / "models" / "pocket")
+    parser.add_argument("--teacher", type=Path, help="run folder of training.teacher, to be measured too")
     parser.add_argument("--quick", action="store_true", help="8 clips, no real ones")
     parser.add_argument("--long", action="store_true", help="also 2,000 frames in one go")
     parser.add_argument("--long-frames", type=int, default=long_run.FRAMES, help="of --long; a quarter of it idle")

@@ -46,8 +46,8 @@ class Case:
 
     What only a made clip knows, else None: hand: the tracks of a 5x5 grid on one thing; held: which of the N points
     are on it, bool [N]; shown: pixels whose content frame 0 shows, bool [T, H, W]; uncovered: those that lay behind
-    the held thing in frame 0; still: pixels that never change, bool [H, W]. The last two only where the camera is
-    still.
+    the held thing in frame 0; still: pixels that never change, bool [H, W], these two only where the camera is still;
+    caption: what moves, "" where nobody said.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Case:
     shown: np.ndarray | None = None
     uncovered: np.ndarray | None = None
     still: np.ndarray | None = None
+    caption: str = ""
 
     @property
     def pixels(self) -> np.ndarray:
@@ -100,7 +101,7 @@ def case_of(clip: Clip, name: str, stratum: str, *, masks: bool = True) -> Case 
         name, stratum, clip.frames,
         tracks=_numbered(clip.tracks, clip.visible),
         hand=_numbered(*clip.scene.track(points)),
-        held=clip.owner == thing,
+        held=clip.owner == thing, caption=clip.caption,
     )  # fmt: skip
     if not masks:
         return case

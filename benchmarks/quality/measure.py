@@ -18,6 +18,7 @@ from benchmarks.quality import metrics
 from benchmarks.quality.clips import Case
 from benchmarks.quality.metrics import PointErrors, Targets
 from benchmarks.quality.perceptual import PerceptualMetric
+from benchmarks.quality.teacher import Teacher
 from benchmarks.quality.tracker import follow
 from benchmarks.quality.warp import warp
 from inference.autoencoder import group_frames
@@ -26,7 +27,7 @@ from inference.package import ModelPackage
 from inference.stream import Stream
 from inference.tracks import TrackFile, Tracks
 
-CONTENDERS = ("model", "frozen", "warp", "ae", "truth")
+CONTENDERS = ("model", "teacher", "frozen", "warp", "ae", "truth")  # the teacher where one was given
 DISOCCLUDED = ("model", "warp", "hand_model", "hand_warp")
 
 
@@ -87,7 +88,8 @@ class Tally:
         """Everything but `long`, under the benchmark's own names."""
         pictures = ("psnr", "visible_psnr", "ssim", "perceptual", "edge")
         found: dict[str, object] = {
-            who: {what: self.mean(who, what) for what in pictures} | self.of_points(who) for who in CONTENDERS
+            who: {what: self.mean(who, what) for what in pictures} | self.of_points(who) if who in self.points else None
+            for who in CONTENDERS
         }
         found["hand"] = self.of_points("hand_model")
         found["disoccluded"] = {who: self.mean(who, "disoccluded") for who in DISOCCLUDED}
@@ -100,7 +102,13 @@ class Tally:
 Videos = dict[str, np.ndarray]
 
 
-def measure_case(case: Case, stream: Stream, perceptual: PerceptualMetric | None, tallies: Sequence[Tally]) -> Videos:
+def measure_case(
+    case: Case,
+    stream: Stream,
+    perceptual: PerceptualMetric | None,
+    tallies: Sequence[Tally],
+    teacher: Teacher | None = None,
+) -> Videos:
     """Makes every contender's video of a clip, measures it into each tally, and returns them by name."""
     most = stream.package.config.control.max_tracks
     tracks = budgeted(case.tracks, most)
@@ -111,17 +119,19 @@ def measure_case(case: Case, stream: Stream, perceptual: PerceptualMetric | None
         "ae": reconstructed(stream.package, case.frames),
         "truth": case.frames,
     }
+    if teacher is not None:
+        videos["teacher"] = teacher.video(case, tracks, guidance=teacher.guidance)
     if case.hand is not None:
         videos["hand_model"] = streamed(stream, case.frames[0], case.hand)
         videos["hand_warp"] = warp(case.frames[0], case.hand)
     scored = case.scored()
     features = perceptual.features(case.frames) if perceptual else []
 
-    def judged(who: str) -> tuple[dict[str, float | None], PointErrors]:
-        return _judged(case, who, videos[who], scored, perceptual, features)
+    def verdict(who: str) -> tuple[dict[str, float | None], PointErrors]:
+        return judged(case, who, videos[who], scored, perceptual, features)
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        verdicts = list(pool.map(judged, videos))
+        verdicts = list(pool.map(verdict, videos))
     for tally in tallies:
         tally.clips += 1
         for who, (figures, errors) in zip(videos, verdicts, strict=True):
@@ -129,7 +139,7 @@ def measure_case(case: Case, stream: Stream, perceptual: PerceptualMetric | None
     return videos
 
 
-def _judged(
+def judged(
     case: Case,
     who: str,
     video: np.ndarray,

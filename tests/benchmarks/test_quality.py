@@ -45,7 +45,9 @@ def test_the_json_line_has_every_figure(
 ) -> None:
     monkeypatch.setattr(command, "perceptual_metric", lambda: None)
     package = write_package(tmp_path)
-    options = argparse.Namespace(package=package, quick=True, long=False, real=tmp_path / "none", sheets=tmp_path / "s")
+    options = argparse.Namespace(
+        package=package, teacher=None, quick=True, long=False, real=tmp_path / "none", sheets=tmp_path / "s"
+    )
     found = json.loads(json.dumps(command.measure(options, tiny_library("test"), frozen)))
     assert all(set(found[who]) == FIGURES for who in ("model", "frozen", "warp", "ae", "truth"))
     assert set(found["hand"]) == {"epe_px", "epe_median_px", "survival"}

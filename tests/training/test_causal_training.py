@@ -12,6 +12,7 @@ from inference.generator import Generator
 from inference.tracks import Tracks
 from tests.tiny import random_weights, tiny_config
 from training.causal import (
+    CausalLoss,
     Directed,
     causal_loss,
     channel_weights,
@@ -22,7 +23,7 @@ from training.causal import (
     trimmed,
 )
 
-SETTINGS = {"unsure": 3.0, "exact_timesteps": 0.5, "own_past": 0.3}
+SETTINGS = CausalLoss(unsure=3.0, exact_timesteps=0.5, own_past=0.3)
 
 
 def some_batch(batch: int = 2, tracks: int = 6) -> dict[str, torch.Tensor]:

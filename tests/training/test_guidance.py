@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from inference import sampler
 from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder
 from inference.generator import Generator, direct
@@ -10,7 +11,7 @@ from tests.tiny import random_weights, tiny_config
 from tests.training.test_causal_training import some_batch
 from training import flow, guidance
 from training.causal import Directed
-from training.flow import Chances, Told, flow_loss, shifted, velocity
+from training.flow import Chances, Prior, Told, flow_loss, shifted, velocity
 from training.guidance import GuidanceSettings, guided_velocity, joint, sample
 
 
@@ -58,7 +59,7 @@ def test_weights_without_a_meaning_are_refused(text, motion):
 
 def test_the_three_evaluations_leave_out_what_they_should():
     config, _, generator, data = parts()
-    told, quiet = Told.of(data), torch.zeros(1, 8, 384)
+    told, quiet = Told.of(data, Prior.NOISE), torch.zeros(1, 8, 384)
     x, t = Chances([1, 2]).normal(data.latents[:, 1:]), torch.tensor([0.9, 0.4])
     with torch.no_grad():
         found = guided_velocity(generator, config, x, t, told, quiet, GuidanceSettings(3.0, 1.5))
@@ -80,7 +81,7 @@ def test_no_tracks_is_what_an_empty_set_of_tracks_makes(carry):
     empty, _ = direct(
         autoencoder.encoder, config.control, batch["video"][:, 0], belongs, behind, origin, xy, hidden, batch["ids"]
     )
-    found = Told.of(data).without_tracks().direction.latents(1, 4)
+    found = Told.of(data, Prior.NOISE).without_tracks().direction.latents(1, 4)
     for name in ("canvas", "carried", "confidence", "support"):
         wanted = getattr(empty, name)
         assert (wanted is None) == (getattr(found, name) is None)
@@ -90,7 +91,7 @@ def test_no_tracks_is_what_an_empty_set_of_tracks_makes(carry):
 
 def test_leaving_out_is_by_the_sample():
     *_, data = parts()
-    told = Told.of(data)
+    told = Told.of(data, Prior.NOISE)
     where = torch.tensor([True, False])
     for changed in (
         told.without_text(torch.zeros(1, 8, 384), where), told.without_tracks(where), told.without_picture(where),
@@ -101,36 +102,54 @@ def test_leaving_out_is_by_the_sample():
         assert all(torch.equal(new[1], old[1]) for new, old in pairs)
 
 
-def test_an_exact_velocity_leads_back_to_the_clip(monkeypatch):
+@pytest.mark.parametrize("prior", Prior)
+def test_an_exact_velocity_leads_back_to_the_clip(prior, monkeypatch):
     """Where the velocity is that of straight lines to one clip, any number of steps ends in it."""
     config, _, generator, data = parts()
     clean = data.latents[:, 1:]
     monkeypatch.setattr(guidance, "velocity", lambda g, c, x, t, told: (x - clean) / flow.broadcast(t))
-    told, quiet = Told.of(data), torch.zeros(1, 8, 384)
+    told, quiet = Told.of(data, prior), torch.zeros(1, 8, 384)
     for settings in (None, GuidanceSettings(3.0, 1.5)):
         made = sample(generator, config, told, quiet, settings, steps=5, shift=6.0, noise=Chances([3, 4]).normal(clean))
         torch.testing.assert_close(made, clean, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("prior", Prior)
 @pytest.mark.parametrize("carry", [True, False])
-def test_a_velocity_that_is_right_has_no_loss(carry, monkeypatch):
+def test_a_velocity_that_is_right_has_no_loss(carry, prior, monkeypatch):
     config, _, generator, data = parts(carry)
-    clean, t = data.latents[:, 1:], torch.tensor([0.8, 0.3])
+    clean, t, told = data.latents[:, 1:], torch.tensor([0.8, 0.3]), Told.of(data, prior)
     noise = Chances([5, 6]).normal(clean)
-    monkeypatch.setattr(flow, "velocity", lambda *arguments: noise - clean)
-    assert float(flow_loss(generator, config, clean, Told.of(data), t, noise, 1.0)) == 0.0
+    first = flow.begin(config, told, noise)
+    assert torch.equal(first, noise) == (prior is Prior.NOISE or not carry)
+    monkeypatch.setattr(flow, "velocity", lambda *arguments: first - clean)
+    assert float(flow_loss(generator, config, clean, told, t, noise, 1.0)) == 0.0
     monkeypatch.undo()
-    assert float(flow_loss(generator, config, clean, Told.of(data), t, noise, 1.0).detach()) > 0.0
+    assert float(flow_loss(generator, config, clean, told, t, noise, 1.0).detach()) > 0.0
 
 
 def test_a_fresh_residual_network_answers_with_the_best_guess_over_the_carried_picture():
     """Its head is zero, so x_0 is h + gain (x_t - (1 - t) h): the arithmetic of pure noise, whatever is trusted."""
     config, _, _, data = parts()
-    told, t = Told.of(data), torch.tensor([1.0, 1.0])
+    told, t = Told.of(data, Prior.NOISE), torch.tensor([1.0, 1.0])
     noise = Chances([1, 2]).normal(data.latents[:, 1:])
     with torch.no_grad():
         found = velocity(Generator(config), config, noise, t, told)
     torch.testing.assert_close(noise - found, told.direction.carried[:, 1:], atol=1e-5, rtol=1e-5)
+
+
+def test_what_is_left_unsaid_does_not_move_where_the_flow_starts():
+    """Guidance compares answers at one x_t: leaving the tracks out changes what the network sees, and nothing else."""
+    config, _, _, data = parts()
+    told, noise = Told.of(data, Prior.CARRIED), Chances([1, 2]).normal(data.latents[:, 1:])
+    for less in (told.without_tracks(), told.without_picture(), told.without_text(torch.zeros(1, 8, 384))):
+        torch.testing.assert_close(flow.begin(config, less, noise), flow.begin(config, told, noise))
+    torch.testing.assert_close(flow.begin(config, told, noise), sampler.start(config.sampler, data.chunks, noise))
+    fresh, t = Generator(config), torch.tensor([1.0, 1.0])  # its head is zero: all that it knows is where it starts
+    with torch.no_grad():
+        x = flow.begin(config, told, noise)
+        found = x - velocity(fresh, config, x, t, told.without_tracks())
+    torch.testing.assert_close(found, data.chunks.carried, atol=1e-5, rtol=1e-5)
 
 
 def test_shift_keeps_the_ends_and_raises_the_middle():

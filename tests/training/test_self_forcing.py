@@ -17,6 +17,7 @@ from tests.training.smoke import ALONE, package, self_forcing_recipe, train_stud
 from tests.training.world_pictures import tiny_library
 from training import export, self_forcing
 from training.batches import Sampled, WorldBatches
+from training.flow import Prior
 from training.loop import Descent
 from training.self_forcing import critic_loss, drawn_steps, generator_loss, matching_loss, rolled_out
 from training.teacher import Base
@@ -116,11 +117,13 @@ def test_each_loss_moves_its_own_network_alone(base):
     data, recipe, config = directed(base), self_forcing_recipe(), base.config
     teacher, critic = (random_weights(Generator(config), seed) for seed in (5, 6))
     quiet = torch.zeros(1, 8, 384)
-    generator_loss(base.generator, teacher, critic, config, data, quiet, recipe, 1, SEEDS).backward()
+    generator_loss(base.generator, teacher, critic, config, data, quiet, recipe, Prior.NOISE, 1, SEEDS).backward()
     assert all(p.grad is None for net in (teacher, critic) for p in net.parameters())
     assert any(p.grad.any() for p in base.generator.parameters())
     base.generator.zero_grad(set_to_none=True)
-    critic_loss(critic, base.generator, config, data, recipe.self_forcing, 2, SEEDS, torch.ones(4, 1, 1)).backward()
+    critic_loss(
+        critic, base.generator, config, data, recipe.self_forcing, Prior.CARRIED, 2, SEEDS, torch.ones(4, 1, 1)
+    ).backward()
     assert all(p.grad is None for p in base.generator.parameters())
     assert any(p.grad.any() for p in critic.parameters())
 
@@ -148,7 +151,7 @@ def test_bf16_rolls_out_and_reaches_every_weight(base):
     loss = Descent(base.generator, settings, ALONE).update(
         0,
         lambda batch: generator_loss(
-            base.generator, teacher, critic, base.config, data, torch.zeros(1, 8, 384), recipe, 2, SEEDS
+            base.generator, teacher, critic, base.config, data, torch.zeros(1, 8, 384), recipe, Prior.CARRIED, 2, SEEDS
         ),
         [{"seed": torch.tensor(SEEDS)}],
     )

@@ -15,7 +15,7 @@ from training import teacher
 from training.batches import Feed, Sampled, WorldBatches, silence
 from training.causal import channel_weights
 from training.distributed import Group, newest
-from training.flow import Chances, Told
+from training.flow import Chances, Prior, Told
 from training.loop import Descent
 from training.teacher import Base, evaluate, left_out, teacher_loss
 
@@ -65,7 +65,7 @@ def test_a_batch_that_cannot_be_shared_is_said_so():
 def test_text_tracks_and_picture_are_left_out_as_often_as_the_recipe_says(tmp_path):
     base = Base.load(package(tmp_path), torch.device("cpu"))
     data = base.directed(batches()[0])
-    told, quiet = Told.of(data), silence(base.config, torch.device("cpu"))
+    told, quiet = Told.of(data, Prior.NOISE), silence(base.config, torch.device("cpu"))
     settings = replace(teacher_recipe().teacher, drop_text=1.0, drop_tracks=0.0, drop_picture=0.0)
     changed = left_out(told, quiet, settings, Chances([0, 1, 2, 3]))
     torch.testing.assert_close(changed.text, quiet.expand_as(told.text))
