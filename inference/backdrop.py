@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from inference.config import BackdropConfig
 from inference.fill import fill
-from inference.layer import moving_layer
+from inference.layer import moved_share, moving_layer
 from inference.pyramid import STRIDE, Pyramid
 from inference.texture import textured
 
@@ -44,14 +44,23 @@ class BackdropNet(nn.Module):
 
 
 def behind_moving(
-    net: BackdropNet | None, picture: Tensor, belongs: Tensor, moved: Tensor, *, texture: bool = False
+    net: BackdropNet | None,
+    picture: Tensor,
+    belongs: Tensor,
+    origin: Tensor,
+    moved: Tensor,
+    seen: Tensor,
+    *,
+    texture: bool = False,
 ) -> Tensor:
-    """`backdrop` for tracks: belongs [B, h*w, N] of `inference.layer.belonging`; moved: bool [B, N], of `has_moved`.
+    """`backdrop` for tracks that begin at `origin` [B, N, 2]: belongs [B, h*w, N] of `inference.layer.belonging`;
+    moved: bool [B, N], of `has_moved`; seen: bool [B, N], the tracks that are ever visible.
 
     texture: of a batch of one; costs a tenth of a second.
     """
     height, width = picture.shape[2] // STRIDE, picture.shape[3] // STRIDE
-    layer = moving_layer(belongs, moved[:, None]).unflatten(2, (height, width))
+    share = moved_share(origin, moved, seen, height, width)[:, None]  # [B, 1, h*w]
+    layer = (moving_layer(belongs, moved[:, None]) * share).unflatten(2, (height, width))
     behind = backdrop(net, picture, layer)
     if not texture or not bool((behind[:, 3] > 0).any()):
         return behind

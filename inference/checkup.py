@@ -18,9 +18,7 @@ from inference.channels import ControlSnapshot, Handle
 from inference.cost import stages
 from inference.motion.hand import HandMotion
 from inference.offline import open_package
-from inference.peak import matmul_peak_flops
 from inference.pipeline import Pipeline, share_cores
-from inference.precision import fastest_dtype
 
 if TYPE_CHECKING:
     from inference.engine import StreamLike
@@ -57,7 +55,10 @@ def measure_speed(package: Path, seconds: float = MEASURED_S) -> Speed:
     """Loads the package and makes frames for `seconds`. Raises UserError where it cannot be loaded, ImportError where
     torch is missing.
     """
-    import torch  # here: a window without a model must still open
+    import torch  # here, and what imports it: a window without a model must still open
+
+    from inference.peak import matmul_peak_flops
+    from inference.precision import fastest_dtype
 
     stream, buckets = open_package(package, fastest=True)
     peak = matmul_peak_flops(fastest_dtype())  # on all cores, as both halves of a chunk have them together

@@ -20,6 +20,7 @@ from inference.affinity import feature_distance
 AT = 0.045  # what lies this near to a track belongs to it whatever it is,
 NEAR = 0.08  # and what lies this near unless the affinity denies it
 MOVED = 0.015  # a track this far from its origin has moved: two pixels of 144
+BESIDE = 0.015  # closer than this, tracks speak alike for a place
 TOGETHER = 0.05  # tracks this near to each other say together what belongs to them
 # Elsewhere:
 DOUBT = 0.5  # how far the affinity may deny what lies near
@@ -70,6 +71,17 @@ def moving_layer(belongs: Tensor, visible: Tensor) -> Tensor:
     if visible.shape[2] == 0:
         return belongs.new_zeros(*visible.shape[:2], belongs.shape[1])
     return (belongs[:, None] * visible[:, :, None]).amax(-1)
+
+
+def moved_share(origin: Tensor, moved: Tensor, seen: Tensor, h: int, w: int) -> Tensor:
+    """How far the tracks near each place of an h x w grid are among the moved ones: [B, N, 2] and bool [B, N] twice to
+    [B, h * w] in [0, 1]. `belonging` says what would go along with a track were it alone; where others stand still
+    beside it, the nearer ones say (as in `inference.affine_field`).
+    """
+    aspect = torch.tensor([w / h, 1.0], device=origin.device)
+    apart = square_distance(grid_centres(h, w, origin.device) * aspect, origin * aspect) + BESIDE**2  # [B, Q, N]
+    weight = (BESIDE**2 / apart).pow(3) * seen[:, None]
+    return (weight * moved[:, None]).sum(-1) / weight.sum(-1).clamp_min(FAINT**3)
 
 
 def has_moved(origin: Tensor, xy: Tensor, visible: Tensor, aspect: float) -> Tensor:

@@ -313,7 +313,8 @@ class Stream:
         self._moved = {i for i, moves in zip(ids.tolist(), now, strict=True) if moves or i in self._moved}
         if self._behind is None or self._behind[0] is not belongs or self._behind[1] != self._moved:
             moved = torch.tensor([[i in self._moved for i in ids.tolist()]], device=belongs.device)
-            behind = behind_moving(self.package.backdrop, self._picture, belongs, moved, texture=True)
+            seen = visible.any(1)
+            behind = behind_moving(self.package.backdrop, self._picture, belongs, origin, moved, seen, texture=True)
             self._behind = belongs, set(self._moved), behind
         return self._behind[2]
 

@@ -166,7 +166,7 @@ class Directed:
         belongs = belonging(affinity(picture), origin, seen, config.control.reach)
         xy, visible = batch["xy"][:, 1:], batch["visible"][:, 1:]
         moved = has_moved(origin, xy, visible, picture.shape[3] / picture.shape[2])
-        behind = behind_moving(backdrop, picture, belongs, moved)
+        behind = behind_moving(backdrop, picture, belongs, origin, moved, seen)
         self.chunks, self.carried = direct(
             autoencoder.encoder, config.control, picture, belongs, behind, origin, xy, visible, batch["ids"]
         )

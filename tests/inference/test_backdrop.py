@@ -49,13 +49,14 @@ def test_texture_is_laid_into_the_hole_only_and_only_where_something_is_claimed(
     picture, layer = (torch.nn.functional.interpolate(x, scale_factor=3) for x in thing_on_a_slope()[:2])
     picture = picture + 0.2 * (torch.arange(3 * WIDTH) // 4 % 2)  # stripes
     belongs, moved = layer.flatten(2).transpose(1, 2), torch.tensor([[True]])
-    plain, rich = (behind_moving(None, picture, belongs, moved, texture=each) for each in (False, True))
+    told = torch.tensor([[[0.5, 0.5]]]), moved, moved
+    plain, rich = (behind_moving(None, picture, belongs, *told, texture=each) for each in (False, True))
     outside = hole_of(layer).expand_as(plain[:, :3]) == 0
     torch.testing.assert_close(rich[:, :3][outside], picture[outside])
     roughness = [behind[:, :3, 60:84, 84:108].diff(dim=3).abs().mean() for behind in (plain, rich)]
     assert roughness[1] > 2 * roughness[0]
     everything = torch.ones_like(belongs)
-    plain, rich = (behind_moving(None, picture, everything, moved, texture=each) for each in (False, True))
+    plain, rich = (behind_moving(None, picture, everything, *told, texture=each) for each in (False, True))
     assert torch.equal(plain, rich)
 
 
@@ -65,6 +66,25 @@ def test_a_thing_that_was_dragged_away_leaves_the_backdrop_and_one_that_stays_le
     origin, visible = torch.tensor([[[0.5, 0.5]]]), torch.ones(1, 1, 1, dtype=torch.bool)
     for away, wanted in ((0.3, slope), (0.0, picture)):
         xy = origin[:, None] + torch.tensor([away, 0.0])
-        behind = behind_moving(None, picture, belongs, torch.tensor([[away > 0]]))
+        behind = behind_moving(None, picture, belongs, origin, torch.tensor([[away > 0]]), visible[:, 0])
         shown = carry(picture, belongs, behind, origin, xy, visible).frames[0, 0]
         assert (shown - wanted[0]).abs()[:, 20:28, 28:36].max() < 0.15
+
+
+def test_tracks_that_stand_still_beside_a_moved_one_keep_their_places():
+    """The layer of several tracks is one for all of them: without the share the hole would be the whole picture, and
+    nothing would be claimed.
+    """
+    picture = torch.rand(1, 3, HEIGHT, WIDTH)
+    across = (torch.arange(8) + 0.5) / 8
+    origin = torch.stack(torch.meshgrid(across, across, indexing="xy"), -1).reshape(1, -1, 2)
+    belongs = torch.ones(1, HEIGHT // 4 * (WIDTH // 4), 64)
+    moved, seen = (origin - 0.5).norm(dim=-1) < 0.15, torch.ones(1, 64, dtype=torch.bool)
+    assert moved.sum() == 4
+    claimed = behind_moving(None, picture, belongs, origin, moved, seen)
+    assert claimed[:, 3].min() == 1.0
+    there = (claimed[:, :3] - picture).abs().amax(1)[0]
+    assert there[: HEIGHT // 5].max() < 1e-3
+    assert there[2 * HEIGHT // 5 : 3 * HEIGHT // 5, 2 * WIDTH // 5 : 3 * WIDTH // 5].mean() > 0.05
+    alone = behind_moving(None, picture, belongs[..., :1], origin[:, :1], seen[:, :1], seen[:, :1])
+    assert alone[:, 3].max() == 0.0, "one track that takes everything along leaves nothing to tell what was behind"

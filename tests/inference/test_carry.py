@@ -20,7 +20,8 @@ def carry_by_colour(
     """As if the affinity network had found out that what has one colour is one thing."""
     belongs = belonging(torch.nn.functional.avg_pool2d(picture, 4) * 2.0, origin, visible.any(1), reach)
     moved = has_moved(origin, xy, visible, picture.shape[3] / picture.shape[2])
-    return carry(picture, belongs, behind_moving(None, picture, belongs, moved), origin, xy, visible)
+    behind = behind_moving(None, picture, belongs, origin, moved, visible.any(1))
+    return carry(picture, belongs, behind, origin, xy, visible)
 
 
 def smooth_picture() -> torch.Tensor:
