@@ -171,12 +171,13 @@ class Backend:
         if self._found(size).exists():
             self.prepare(size)
         else:
-            self._preparing = threading.Thread(target=self._find_out, name="backend", daemon=True)
+            # No daemon, as a daemon's threads are: OpenVINO aborts a process that ends in the middle of compiling.
+            self._preparing = threading.Thread(target=self._find_out, name="backend", daemon=False)
             self._preparing.start()
 
     def _find_out(self) -> None:
         done: Size | None = None
-        while done != self._wanted:
+        while done != self._wanted and not _ending():
             done = self._wanted
             self.prepare(done)
 
@@ -185,6 +186,8 @@ class Backend:
         """Finds the faster of both, unless it is known, and puts it in place: seconds, the first time."""
         found = _read(self._found(size))
         for network in self._networks(size):
+            if _ending():
+                return
             network.owner.__dict__.pop("forward", None)  # of another size
             own, graph = network.owner.forward, None
             try:
@@ -254,6 +257,11 @@ class Backend:
                 "decoder", self._frames, frames, (latents, pictures, shown, *state.latents, *state.frames), frames.by
             ),
         )
+
+
+def _ending() -> bool:
+    """The interpreter waits for this thread alone: what is not measured yet is left to the next start."""
+    return not threading.main_thread().is_alive()
 
 
 def _alone(graph: Graph, own: Callable[..., Any]) -> Callable[..., Any]:

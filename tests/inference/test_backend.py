@@ -1,6 +1,7 @@
 """The faster backend: the same frames, its finding remembered, and torch wherever it cannot."""
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -114,6 +115,27 @@ def test_another_size_wanted_meanwhile_is_prepared_too(folder, races, monkeypatc
     stream.backend._preparing.join()
     assert races == 2 * list(NETWORKS)
     assert np.array_equal(frames(stream, 2), frames(opened(folder, TALL), 2))
+
+
+def test_a_process_that_ends_while_it_measures_ends_soon_and_well(folder, tmp_path):
+    """Opened on a daemon thread, as the engine's is, whose children are daemons too unless they are told otherwise. What
+    was not measured is not remembered.
+    """
+    code = f"""
+import pathlib, platformdirs, threading, numpy, torch
+platformdirs.user_cache_path = lambda _: pathlib.Path({str(tmp_path)!r})
+from inference.package import ModelPackage
+from inference.stream import Stream
+stream = Stream(ModelPackage.load(pathlib.Path({str(folder)!r})), fastest=True)
+engine = threading.Thread(target=stream.open, args=(numpy.zeros((32, 64, 3), numpy.uint8),), daemon=True)
+engine.start()
+engine.join()
+assert stream.computed_by == "choosing"
+"""
+    environment = {name: value for name, value in os.environ.items() if name != backends.CHOICE}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_a_size_that_no_graph_is_for_is_torchs(folder, races):
