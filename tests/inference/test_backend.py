@@ -118,8 +118,8 @@ def test_another_size_wanted_meanwhile_is_prepared_too(folder, races, monkeypatc
 
 
 def test_a_process_that_ends_while_it_measures_ends_soon_and_well(folder, tmp_path):
-    """Opened on a daemon thread, as the engine's is, whose children are daemons too unless they are told otherwise. What
-    was not measured is not remembered.
+    """Opened on a daemon thread, as the engine's is, whose threads are daemons unless told otherwise. What was not
+    measured is not remembered.
     """
     code = f"""
 import pathlib, platformdirs, threading, numpy, torch
