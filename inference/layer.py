@@ -53,6 +53,15 @@ def belonging(features: Tensor, origin: Tensor, seen: Tensor, reach: float) -> T
     return torch.maximum(at, torch.maximum(near, within * whole))
 
 
+def within_reach(origin: Tensor, h: int, w: int, reach: float) -> Tensor:
+    """How far each place of an h x w grid lies within a track's reach, in picture heights: [B, N, 2] to [B, h * w, N]
+    in [0, 1].
+    """
+    aspect = torch.tensor([w / h, 1.0], device=origin.device)
+    distance = square_distance(grid_centres(h, w, origin.device) * aspect, origin * aspect)
+    return 1.0 / (1.0 + (distance / reach**2).square().square())
+
+
 def grown(seeds: Tensor, within: Tensor) -> Tensor:
     """Morphological reconstruction [B, 1, h, w]: how well each place is joined to a seed, the worst step of the best
     way through `within` telling.

@@ -26,7 +26,8 @@ from inference.depth import inverse_depth
 from inference.errors import UserError
 from inference.frame_decoder import FrameDecoder
 from inference.generator import Direction, direct, direct_picture
-from inference.layer import belonging, has_moved, moving_layer
+from inference.holding import Holding
+from inference.layer import has_moved, moving_layer
 from inference.motion.ground import FARTHEST, ground_inverse_depth
 from inference.motion.said import Said
 from inference.package import ModelPackage
@@ -94,8 +95,8 @@ class Stream:
         if self._pixels is None or not np.array_equal(picture, self._pixels):  # a restart keeps what was painted
             self._pixels, self._depth = picture.copy(), None
         self._picture = self._tensor(picture)
-        self._features = self.package.affinity(self._picture)
-        self._belongs: tuple[Tensor, Tensor] | None = None  # what was asked, and the answer
+        features = self.package.affinity(self._picture)
+        self._holding = Holding(self._picture, features, self.package.config.control.reach)
         self._behind: tuple[Tensor, set[int], Tensor] | None = None  # what it is for, and the answer
         self._moved: set[int] = set()  # tracks that were ever away from their origins
         self._origin: dict[int, tuple[float, float]] = {}
@@ -159,8 +160,14 @@ class Stream:
         self._opened()
         origin = torch.from_numpy(places.astype(np.float32))[None].to(self._picture)
         seen = torch.ones_like(origin[..., 0], dtype=torch.bool)
-        whole = moving_layer(belonging(self._features, origin, seen, self.package.config.control.reach), seen[:, None])
-        return whole.view(self._features.shape[2:]).cpu().numpy()
+        whole = moving_layer(self._holding.answer(origin, seen), seen[:, None])
+        return whole.view(self._holding.features.shape[2:]).cpu().numpy()
+
+    @torch.no_grad()
+    def together(self, places: np.ndarray, middle: int) -> np.ndarray:
+        """Which `places` [N, 2] of the newest frame show one thing with the one in the middle: bool [N]."""
+        self._opened()
+        return self._holding.together(self._traced(places), middle)
 
     @torch.no_grad()
     def said(self, prompt: str) -> Said:
@@ -170,7 +177,7 @@ class Stream:
         if net is None or not prompt.strip():
             return Said()
         tokens = self.package.text.encode([prompt], net.config.text_tokens).to(self._picture)
-        return said(net, looks(self.package.affinity, self._picture), self._features, tokens)
+        return said(net, looks(self.package.affinity, self._picture), self._holding.features, tokens)
 
     @torch.no_grad()
     def anchor(self, tracks: Tracks) -> None:
@@ -210,7 +217,7 @@ class Stream:
             xy = torch.from_numpy(tracks.xy)[None].to(self._picture)
             visible = torch.from_numpy(tracks.visible)[None].to(self._picture.device)
             config, encoder = self.package.config.control, self.package.autoencoder.encoder
-            belongs = self._belonging(origin, visible.any(1))
+            belongs = self._holding.belongs(origin, visible.any(1))
             behind = self._backdrop(belongs, origin, xy, visible, tracks.ids)
             direction, carried = direct(encoder, config, self._picture, belongs, behind, origin, xy, visible, ids)
             if carried is not None:
@@ -275,14 +282,19 @@ class Stream:
             del self._left[next(iter(self._left))]
         if not new:
             return bool(gone)
-        at = torch.from_numpy(np.stack([tracks.xy[tracks.visible[:, n].argmax(), n] for n in new])).to(self._picture)
-        if self._displacement is not None:
-            width, height = self.size
-            at = trace_back(self._displacement, at, width / height)
+        at = self._traced(np.stack([tracks.xy[tracks.visible[:, n].argmax(), n] for n in new]))
         for n, place in zip(new, at.tolist(), strict=True):
             point = int(tracks.ids[n])
             self._settle(point, self._left.pop(point, (place[0], place[1])))
         return True
+
+    def _traced(self, places: np.ndarray) -> Tensor:
+        """Where in the picture that comes from which the newest frame shows at `places` [N, 2]."""
+        at = torch.from_numpy(places.astype(np.float32)).to(self._picture)
+        if self._displacement is None:
+            return at
+        width, height = self.size
+        return trace_back(self._displacement, at, width / height)
 
     def _settle(self, point: int, place: tuple[float, float]) -> None:
         """Gives a new point its place in the picture and the next free identity."""
@@ -298,13 +310,6 @@ class Stream:
         origin = torch.tensor([self._origin.get(i, (0.0, 0.0)) for i in known], dtype=torch.float32).reshape(1, -1, 2)
         ids = torch.tensor([self._identity.get(i, 0) for i in known], dtype=torch.long).reshape(1, -1)
         return origin.to(self._picture), ids.to(self._picture.device)
-
-    def _belonging(self, origin: Tensor, seen: Tensor) -> Tensor:
-        """What of the picture goes along with each track; asked anew only when the tracks are others."""
-        asked = torch.cat([origin, seen[..., None]], dim=-1)
-        if self._belongs is None or not torch.equal(self._belongs[0], asked):
-            self._belongs = asked, belonging(self._features, origin, seen, self.package.config.control.reach)
-        return self._belongs[1]
 
     def _backdrop(self, belongs: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, ids: np.ndarray) -> Tensor:
         """What is behind whatever has moved; imagined anew only when that is something else."""

@@ -38,6 +38,9 @@ class StreamLike(Protocol):
     def belongs(self, places: np.ndarray) -> np.ndarray:
         """How far each place of the picture goes along with what is grabbed at `places` [N, 2]: float32 [h, w]."""
 
+    def together(self, places: np.ndarray, middle: int) -> np.ndarray:
+        """Which `places` [N, 2] of the newest frame show one thing with the one in the middle: bool [N]."""
+
     def said(self, prompt: str) -> Said:
         """What a sentence moves in the picture."""
 

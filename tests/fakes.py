@@ -107,6 +107,10 @@ class FakeStream:
         near = [np.hypot((x + 0.5) / 64 - px, (y + 0.5) / 36 - py) < 0.1 for px, py in places]
         return np.any(near, axis=0).astype(np.float32) if near else np.zeros((36, 64), np.float32)
 
+    def together(self, places: np.ndarray, middle: int) -> np.ndarray:
+        """All: the picture is one thing."""
+        return np.ones(len(places), bool)
+
     def said(self, prompt: str) -> Said:
         """What `answers` holds for it."""
         return self.answers.get(prompt, Said())

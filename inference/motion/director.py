@@ -110,7 +110,7 @@ class Director:
         self._filming.reset(size, sight)
         self._sight = sight
         self._aspect = size[1] / size[0]
-        self._hand.reset(size)
+        self._hand.reset(size, sight)
         self._began: dict[int, int] = {}
         self._known: dict[int, set[int]] = {}  # by source, the tracks it has shown
         self._left_out: dict[int, set[int]] = {}  # by source, the tracks that a handle took

@@ -59,6 +59,9 @@ class Sight(Protocol):
         1].
         """
 
+    def together(self, places: np.ndarray, middle: int) -> np.ndarray:
+        """Which `places` [N, 2] of the newest frame show one thing with the one in the middle: bool [N]."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Moved:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -21,6 +22,13 @@ _BIRTH_STRIDE = IDS_PER_HANDLE << 32  # a grid laid anew gets ids of its own and
 NOTABLE = 0.002  # of the picture: a handle that is less behind the hand is not said to be
 EXCURSION = 0.03  # of the picture, or radians: what strays further from the straight way than this went out and back
 _STILL = np.zeros((0, 3))
+
+
+class Grip(Protocol):
+    """What a stream knows of the things in its picture."""
+
+    def together(self, places: np.ndarray, middle: int) -> np.ndarray:
+        """Which `places` [N, 2] of the newest frame show one thing with the one in the middle: bool [N]."""
 
 
 @dataclass
@@ -44,7 +52,8 @@ class HandMotion:
     pointer are linear in time, and the last frame of a chunk has the handle exactly where the snapshot has
     it, unless its speed is limited. A new handle is there from the first frame of its first chunk, at its first sample,
     so that what it holds is known before it moves. A pin is a handle that stays. The grid's points that begin outside
-    the picture hold nothing and are left out.
+    the picture hold nothing and are left out, and so are those on another thing than the handle: what lies between the
+    wings of an airplane is no part of it.
 
     A handle that went (a point was removed) leaves its grid behind. Where it returns with the same hold (the removal
     was undone) the grid does, with its ids, so that the stream knows the points again.
@@ -53,8 +62,10 @@ class HandMotion:
     def __init__(self, size: tuple[int, int]) -> None:
         self.reset(size)
 
-    def reset(self, size: tuple[int, int] | None = None) -> None:
-        """Forget where everything was: the next chunk lays every grid anew (after a load or a restart)."""
+    def reset(self, size: tuple[int, int] | None = None, grip: Grip | None = None) -> None:
+        """Forget where everything was: the next chunk lays every grid anew (after a load or a restart). grip: what is
+        known of the picture."""
+        self._grip = grip
         if size is not None:
             self._aspect = size[1] / size[0]  # a height, as a part of the width
         self._grids: dict[int, _Grid] = {}
@@ -160,7 +171,10 @@ class HandMotion:
         offsets = np.stack([np.tile(steps, side), np.repeat(steps, side)], axis=1)  # [K, 2], row-major
         starts = at[:2] + self._lying(offsets, at[None])[0]
         inside = np.all((starts >= 0) & (starts <= 1), axis=1)
-        inside[side * side // 2] = True  # the handle itself is never left out
+        middle = side * side // 2
+        inside[middle] = True  # the handle itself is never left out
+        if self._grip is not None and side > 1:
+            inside &= self._grip.together(starts, middle)
         ids = birth * _BIRTH_STRIDE + handle.id * IDS_PER_HANDLE + np.flatnonzero(inside)
         grid = _Grid(offsets[inside], ids.astype(np.int64), handle.radius, side, handle.hold, at, at)
         self._grids[handle.id] = grid

@@ -254,7 +254,7 @@ def test_it_says_what_belongs_to_what_is_grabbed(package):
     plane = stream.belongs(np.array([[4.5 / 16, 3.5 / 8]]))
     assert plane.shape == (8, 16)
     assert 0.0 <= plane.min() <= plane.max() <= 1.0 + 1e-6
-    assert plane[3, 4] > 0.99, "what lies right there goes along whatever it is"
+    assert plane[3, 4] > 0.5, "what lies right there goes along, whatever it is"
     assert not stream.belongs(np.zeros((0, 2))).any()
 
 

@@ -33,6 +33,9 @@ class Eyes:
         near = [np.hypot((x + 0.5) / 64 * 16 / 9 - px * 16 / 9, (y + 0.5) / 36 - py) < 0.2 for px, py in places]
         return np.any(near, axis=0).astype(np.float32)
 
+    def together(self, places: np.ndarray, middle: int) -> np.ndarray:
+        return np.ones(len(places), bool)
+
 
 @dataclass(frozen=True)
 class To:

@@ -271,3 +271,18 @@ def test_a_handle_kept_behind_says_where_it_is_and_follows_what_the_hand_asks_ne
 def test_impossible_handles_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="handle 3"):
         replace(handle(0.5), **wrong)
+
+
+def test_points_on_another_thing_than_the_handle_are_left_out() -> None:
+    class Grip:
+        def together(self, places: np.ndarray, middle: int) -> np.ndarray:
+            """Things end at a line through the handle's right."""
+            return places[:, 0] <= places[middle, 0] + 1e-6
+
+    motion = HandMotion((256, 144))
+    motion.reset(grip=Grip())
+    tracks = motion.advance(snapshot(handle(0.5)), T, FPS)
+    assert tracks.ids.size == GRID_SIDE * (GRID_SIDE // 2 + 1)
+    assert (tracks.xy[0, :, 0] <= 0.5 + 1e-6).all()
+    moved = motion.advance(snapshot(handle(0.6), since_s=1.0), T, FPS)
+    assert np.array_equal(moved.ids, tracks.ids)  # what is held is a matter of where it was taken hold of

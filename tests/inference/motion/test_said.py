@@ -185,6 +185,9 @@ def test_what_goes_along_with_a_handle_is_the_hands_too() -> None:
             plane[10:26, 20:44] = self.joined
             return plane
 
+        def together(self, places: np.ndarray, middle: int) -> np.ndarray:
+            return np.ones(len(places), bool)
+
     away = Handle(1, (0.8, 0.5), pinned=True, held=False, radius=0.1, origin=(0.4, 0.5))
     for joined, left in ((True, 0), (False, 9)):
         played = Played(SaidSource(3, thing(motion(down=0.3)), ASPECT), handles=(away,))
