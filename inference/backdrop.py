@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from inference.config import BackdropConfig
 from inference.fill import fill
-from inference.layer import moved_share, moving_layer
+from inference.layer import grid_of, moved_share, moving_layer
 from inference.pyramid import STRIDE, Pyramid
 from inference.texture import textured
 
@@ -53,14 +53,15 @@ def behind_moving(
     *,
     texture: bool = False,
 ) -> Tensor:
-    """`backdrop` for tracks that begin at `origin` [B, N, 2]: belongs [B, h*w, N] of `inference.layer.belonging`;
+    """`backdrop` for tracks that begin at `origin` [B, N, 2]: belongs [B, Q, N] as `inference.carry`;
     moved: bool [B, N], of `has_moved`; seen: bool [B, N], the tracks that are ever visible.
 
     texture: of a batch of one; costs a tenth of a second.
     """
     height, width = picture.shape[2] // STRIDE, picture.shape[3] // STRIDE
-    share = moved_share(origin, moved, seen, height, width)[:, None]  # [B, 1, h*w]
-    layer = (moving_layer(belongs, moved[:, None]) * share).unflatten(2, (height, width))
+    share = moved_share(origin, moved, seen, height, width).view(-1, 1, height, width)
+    layer = moving_layer(belongs, moved[:, None]).unflatten(2, grid_of(belongs.shape[1], *picture.shape[2:]))
+    layer = F.adaptive_avg_pool2d(layer, (height, width)) * share
     behind = backdrop(net, picture, layer)
     if not texture or not bool((behind[:, 3] > 0).any()):
         return behind

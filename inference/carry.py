@@ -28,14 +28,14 @@ from inference.affine_field import affine_field
 from inference.affinity import STRIDE
 from inference.autoencoder import CELL
 from inference.fill import FAINT, fill_coarsely
-from inference.layer import grid_centres, moving_layer
+from inference.layer import grid_centres, grid_of, moving_layer
 
 # In picture heights:
 AGREEMENT = 0.03  # a disagreement of this much halves the confidence
 BEYOND = 0.2  # this far outside the picture, its mirror image counts half
 # Elsewhere:
-FINE = STRIDE  # pixels: the grid on which layers are weighed
-RIM = 3  # cells of that grid
+FINE = STRIDE  # pixels: the grid of displacements, which are smooth
+RIM = 4  # pixels
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ class Carried:
     latent cells [B, T, ., h, w]: displacement (x, y) in picture heights, confidence and
     support in [0, 1].
 
-    layers: [B, T, 4, H / 4, W / 4], of what the frames are mixed: the moving layer's displacement (x, y) in picture
-    heights, and the shares of the moving and the still layer. What is missing to 1 the picture does not show.
+    layers: [B, T, 4, h', w'], of what the frames are mixed, on the grid of what belongs: the moving layer's
+    displacement (x, y) in picture heights, and the shares of the moving and the still layer. What is missing to 1 the
+    picture does not show.
     """
 
     frames: Tensor
@@ -59,9 +60,9 @@ class Carried:
 def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: Tensor, visible: Tensor) -> Carried:
     """Moves the picture so that each visible track's origin comes to lie where the track is.
 
-    picture: float32 [B, 3, H, W] in [-1, 1]; belongs: what `inference.layer.belonging` says of it; behind: [B, 4, H,
-    W], what `inference.backdrop` says is behind what moves; origin: [B, N, 2]; xy: [B, T, N, 2]; visible: bool [B, T,
-    N].
+    picture: float32 [B, 3, H, W] in [-1, 1]; belongs: [B, Q, N], what `inference.layer.belonging` says of it, on its
+    grid or a finer one (`inference.holding`); behind: [B, 4, H, W], what `inference.backdrop` says is behind what
+    moves; origin: [B, N, 2]; xy: [B, T, N, 2]; visible: bool [B, T, N].
     """
     batch, _, height, width = picture.shape
     frames = xy.shape[1]
@@ -71,10 +72,11 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
     seen = visible.flatten(0, 1).to(picture.dtype)
     moved = (now - start) * seen[..., None]
 
-    cells, fine = (height // CELL, width // CELL), (height // FINE, width // FINE)
-    places, centres = (grid_centres(*size, picture.device) * aspect for size in (fine, cells))
+    cells, smooth = (height // CELL, width // CELL), (height // FINE, width // FINE)
+    fine = grid_of(belongs.shape[1], height, width)
+    places, middles, centres = (grid_centres(*size, picture.device) * aspect for size in (fine, smooth, cells))
     # [M, 2, h', w']: of what is shown at a place, as finely as a photograph is laid by it, ...
-    here = _plane(affine_field(places, now, moved, seen), *fine)
+    here = _resized(_plane(affine_field(middles, now, moved, seen), *smooth), fine)
     # ... and of what the picture has there, which only says what to trust.
     there = _resized(_plane(affine_field(centres, start, moved, seen), *cells), fine)
     layer = moving_layer(belongs, visible).view(-1, 1, *fine)  # [M, 1, h', w']
@@ -89,9 +91,10 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
     near = 1.0 / (1.0 + (outside / BEYOND**2).square())
     mirrored = _resized(support * near * (outside > 0), (height, width))
     agreement = agreement * (outside == 0)
+    rim = RIM * fine[0] // height
     gone = there.square().sum(1, keepdim=True)
-    # Wider by a cell: the rim of a thing that left is a mixture of both, and would show as its outline.
-    stayed = 1.0 - F.max_pool2d(layer, RIM, stride=1, padding=RIM // 2) * gone / (gone + AGREEMENT**2)
+    # Wider: the rim of a thing that left is a mixture of both, and would show as its outline.
+    stayed = 1.0 - F.max_pool2d(layer, 2 * rim + 1, stride=1, padding=rim) * gone / (gone + AGREEMENT**2)
 
     moving = support * agreement.square().square()
     still = (1.0 - support) * stayed.square().square()
@@ -112,13 +115,14 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
     mixed = fill_coarsely(mixed / weight.clamp_min(FAINT), weight.clamp_max(1.0), FINE)
 
     confidence = support * agreement + (1.0 - support) * stayed
+    cell = fine[0] // cells[0]
     return Carried(
         frames=mixed.unflatten(0, (batch, frames)),
         shown=shown.clamp_max(1.0).unflatten(0, (batch, frames)),
         layers=layers[:, :4].unflatten(0, (batch, frames)),
-        displacement=_on_cells(here * (moving > still), batch),
-        confidence=_on_cells(confidence, batch),
-        support=_on_cells(support, batch),
+        displacement=_on_cells(here * (moving > still), batch, cell),
+        confidence=_on_cells(confidence, batch, cell),
+        support=_on_cells(support, batch, cell),
     )
 
 
@@ -134,11 +138,13 @@ def _plane(values: Tensor, h: int, w: int) -> Tensor:
 
 
 def _resized(plane: Tensor, size: tuple[int, ...]) -> Tensor:
+    if plane.shape[-2:] == size:
+        return plane
     return F.interpolate(plane, size=size, mode="bilinear", align_corners=False)
 
 
-def _on_cells(plane: Tensor, batch: int) -> Tensor:
-    return F.avg_pool2d(plane, CELL // FINE).unflatten(0, (batch, -1))
+def _on_cells(plane: Tensor, batch: int, cell: int) -> Tensor:
+    return F.avg_pool2d(plane, cell).unflatten(0, (batch, -1))
 
 
 def _grid(points: Tensor, aspect: Tensor, h: int, w: int) -> Tensor:

@@ -10,6 +10,8 @@ does not touch it, stays where it is.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -97,6 +99,12 @@ def has_moved(origin: Tensor, xy: Tensor, visible: Tensor, aspect: float) -> Ten
     """Which tracks are ever seen away from their origins: [B, N, 2], [B, T, N, 2] and [B, T, N] to bool [B, N]."""
     scale = torch.tensor([aspect, 1.0], device=xy.device)
     return (((xy - origin[:, None]) * scale).norm(dim=-1).gt(MOVED) & visible).any(1)
+
+
+def grid_of(places: int, height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the grid of square cells that so many places make over a picture."""
+    side = math.sqrt(height * width / places)
+    return round(height / side), round(width / side)
 
 
 def grid_centres(h: int, w: int, device: torch.device) -> Tensor:

@@ -27,7 +27,7 @@ from inference.errors import UserError
 from inference.frame_decoder import FrameDecoder
 from inference.generator import Direction, direct, direct_picture
 from inference.holding import Holding
-from inference.layer import has_moved, moving_layer
+from inference.layer import has_moved
 from inference.motion.ground import FARTHEST, ground_inverse_depth
 from inference.motion.said import Said
 from inference.package import ModelPackage
@@ -159,9 +159,7 @@ class Stream:
         """
         self._opened()
         origin = torch.from_numpy(places.astype(np.float32))[None].to(self._picture)
-        seen = torch.ones_like(origin[..., 0], dtype=torch.bool)
-        whole = moving_layer(self._holding.answer(origin, seen), seen[:, None])
-        return whole.view(self._holding.features.shape[2:]).cpu().numpy()
+        return self._holding.layer(origin).cpu().numpy()
 
     @torch.no_grad()
     def together(self, places: np.ndarray, middle: int) -> np.ndarray:

@@ -13,10 +13,10 @@ was tried and is worse: the frames are softer than the picture is wrong.
 import cv2
 import numpy as np
 
-AGREEMENT = 30.0  # of 255: a difference of mean colour, over a cell of the motion, at which a share falls to 0.6
+AGREEMENT = 30.0  # of 255: a difference of mean colour, over a cell, at which a share falls to 0.6
 FOLD = 0.3  # a place that shows less than this share of the photograph's area per area is about to show it backwards
 WHOLE = 0.97  # a share of so much counts as all: what it lacks could not be seen, and would be paid for everywhere
-GRID = 4  # frame pixels a cell, where no motion is given
+GRID = 4  # frame pixels a cell: of the comparison, and of the motion where none is given
 
 Box = tuple[slice, slice]  # rows and columns
 
@@ -58,8 +58,8 @@ def agreed(image: np.ndarray, photograph: Photograph, motion: np.ndarray | None)
     """The motion with its shares held to where the photograph looks like the frame: float32 [h, w, 4], shares of 1 at
     most in all.
 
-    image: uint8 [H, W, 4]; motion None: nothing has moved. Compared are means over the motion's cells: the frame may be
-    softer, not of another colour.
+    image: uint8 [H, W, 4]; motion None: nothing has moved. Compared are means over cells of GRID pixels: the frame may
+    be softer, not of another colour.
     """
     half = image.shape[1] // 2, image.shape[0] // 2  # of a frame is fine enough for means, and four times as fast
     if motion is None:
@@ -69,10 +69,11 @@ def agreed(image: np.ndarray, photograph: Photograph, motion: np.ndarray | None)
     held[..., 2:] /= np.maximum(motion[..., 2:].sum(2, keepdims=True), 1.0)
     small = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
     laid = blend(small, photograph.at(half), held)
-    cells = motion.shape[1], motion.shape[0]
+    cells = image.shape[1] // GRID, image.shape[0] // GRID
     means = [cv2.resize(x, cells, interpolation=cv2.INTER_AREA)[..., :3].astype(np.float32) for x in (laid, small)]
     difference = cv2.blur(((means[0] - means[1]) ** 2).mean(2), (3, 3), borderType=cv2.BORDER_REPLICATE)
-    held[..., 2:] *= np.exp(difference / (-2.0 * AGREEMENT**2))[..., None]
+    likeness = cv2.resize(np.exp(difference / (-2.0 * AGREEMENT**2)), motion.shape[1::-1])
+    held[..., 2:] *= likeness[..., None]
     held[..., 2] *= np.clip(_stretch(motion) / FOLD, 0.0, 1.0)
     held[held[..., 3] >= WHOLE, 2:] = 0.0, 1.0
     return held

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from inference.holding import KEPT, Holding, linked
-from inference.layer import belonging
+from inference.layer import belonging, grid_of
 
 REACH = 0.7
 LEFT, RIGHT = np.s_[48:96, 48:96], np.s_[48:96, 160:208]
@@ -29,7 +29,10 @@ def grid(x: float, y: float, step: float = 0.04) -> torch.Tensor:
 
 
 def shown(belongs: torch.Tensor) -> torch.Tensor:
-    return belongs[0].amax(-1).view(36, 64)
+    """On the features' grid, [36, 64]."""
+    plane = belongs[0].amax(-1)
+    grid = grid_of(len(plane), 144, 256)
+    return torch.nn.functional.adaptive_avg_pool2d(plane.view(1, *grid), (36, 64))[0]
 
 
 def seen(origin: torch.Tensor) -> torch.Tensor:
@@ -73,7 +76,7 @@ def test_tracks_that_do_not_count_hold_nothing() -> None:
     counted[0, 25:] = False
     assert Holding(picture, features, REACH).belongs(origin, counted)[..., 25:].abs().max() == 0
     nothing = torch.zeros(1, 0, 2)
-    assert Holding(picture, features, REACH).belongs(nothing, seen(nothing)).shape == (1, 36 * 64, 0)
+    assert Holding(picture, features, REACH).belongs(nothing, seen(nothing)).shape == (1, 72 * 128, 0)
 
 
 def test_many_scattered_tracks_move_the_scene_as_ever() -> None:
