@@ -35,7 +35,7 @@ AGREEMENT = 0.03  # a disagreement of this much halves the confidence
 BEYOND = 0.2  # this far outside the picture, its mirror image counts half
 # Elsewhere:
 FINE = STRIDE  # pixels: the grid of displacements, which are smooth
-RIM = 4  # pixels
+RIM = 1  # cells of the grid on which layers are weighed
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,9 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
     near = 1.0 / (1.0 + (outside / BEYOND**2).square())
     mirrored = _resized(support * near * (outside > 0), (height, width))
     agreement = agreement * (outside == 0)
-    rim = RIM * fine[0] // height
     gone = there.square().sum(1, keepdim=True)
-    # Wider: the rim of a thing that left is a mixture of both, and would show as its outline.
-    stayed = 1.0 - F.max_pool2d(layer, 2 * rim + 1, stride=1, padding=rim) * gone / (gone + AGREEMENT**2)
+    # Wider by a cell: the rim of a thing that left is a mixture of both, and would show as its outline.
+    stayed = 1.0 - F.max_pool2d(layer, 2 * RIM + 1, stride=1, padding=RIM) * gone / (gone + AGREEMENT**2)
 
     moving = support * agreement.square().square()
     still = (1.0 - support) * stayed.square().square()

@@ -37,7 +37,7 @@ def test_a_wide_guess_is_cut_at_the_edge() -> None:
     found = outlined(scene(), wide, np.array([0.5, 0.5]))
     assert found.shape == (144, 256)
     assert found.dtype == np.float32
-    assert overlap(found) > 0.95
+    assert overlap(found) > 0.9  # a pixel wider all around, on purpose
     assert found[70, 80] < 0.05  # sky that the guess took along
     assert found[105, 130] < 0.05  # ground that it took along
     assert 0.0 <= found.min() <= found.max() <= 1.0
