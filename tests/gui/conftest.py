@@ -21,7 +21,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.app import application, build_window
 from desktop.main_window import MainWindow
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from tests.fakes import FakeStream, square_picture
 
 PATIENCE_MS = 20_000  # the machine may be busy; a test that passes takes a fraction of it
