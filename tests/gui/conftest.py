@@ -44,7 +44,8 @@ class Pointer:
             pytest.fail("xdotool is missing: apt-get install xdotool")
 
     def __call__(self, *words: str | int) -> None:
-        subprocess.run(["xdotool", *map(str, words)], check=True, timeout=20)
+        # Not by `run`'s own timeout, for which Python looks every 50 ms whether the process is done.
+        subprocess.run(["timeout", "20", "xdotool", *map(str, words)], check=True)
 
     def focus(self, window: QWidget) -> None:
         self("windowfocus", "--sync", int(window.winId()))  # without a window manager nobody else does it
