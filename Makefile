@@ -30,12 +30,14 @@ else
 	$(PY) -m desktop
 endif
 
-# The core first, for a quick answer: the application without its window. Then what makes and measures it; then the window,
-# each test on the virtual screen that pytest-xvfb starts.
+# The core first, for a quick answer: the application without its window. Then what makes and measures it; both on two
+# processes of one torch thread each. Then the window, alone, on the virtual screen that pytest-xvfb starts.
+TWO := --no-xvfb -n 2 --dist worksteal
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.ready-test ## what the application is made of, then trainers and benchmarks, then the real window under Xvfb
 	@command -v Xvfb >/dev/null || { echo "Xvfb is missing, the window cannot be tested: sudo apt-get install -y xvfb"; exit 1; }
-	$(PY) -m pytest tests $(patsubst %,--ignore=tests/%,gui training benchmarks kernels) --no-xvfb
-	$(PY) -m pytest tests/kernels tests/training tests/benchmarks --no-xvfb
+	$(PY) -m pytest tests $(patsubst %,--ignore=tests/%,gui training benchmarks kernels) $(TWO)
+	$(PY) -m pytest tests/kernels tests/training tests/benchmarks $(TWO)
 	$(PY) -m pytest tests/gui
 
 lint: $(VENV)/.ready-test ## ruff and mypy

@@ -46,7 +46,7 @@ from desktop.main_window import MainWindow
 from desktop.resources import default_package, resource_path
 from inference.autoencoder import CELL, FRAMES
 from inference.config import ModelConfig, load_config
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from inference.motion_transformer import transformer_flops
 from inference.peak import matmul_peak_flops
 from inference.picture import best_bucket, load_picture

@@ -32,8 +32,8 @@ from desktop.saving import SaveDesk
 from desktop.settings import Settings
 from desktop.telemetry import Readings
 from inference.channels import Frame
-from inference.engine import EngineState
 from inference.errors import UserError
+from inference.lifecycle import EngineState
 
 if TYPE_CHECKING:
     from desktop.main_window import MainWindow

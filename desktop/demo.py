@@ -26,8 +26,9 @@ from PIL import Image
 from desktop.recorded_hand import Demo, RecordedHand, load_demo
 from desktop.resources import default_package, resource_path
 from inference.channels import Frame, Load
-from inference.engine import Engine, EngineEvent, EngineState, FramesReady, StateChanged
+from inference.engine import Engine
 from inference.errors import UserError
+from inference.lifecycle import EngineEvent, EngineState, FramesReady, StateChanged
 from inference.offline import open_package
 from inference.picture import best_bucket, load_picture
 from inference.stream_like import StreamLike

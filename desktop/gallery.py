@@ -44,7 +44,7 @@ class Tile(QAbstractButton):
 
     def __init__(self, choice: Choice, size: QSize, parent: QWidget) -> None:
         super().__init__(parent)
-        self._image = choice.image
+        self._choice = choice
         self.setText(choice.title)
         self.setToolTip(f"{choice.title}\n{choice.credit}" if choice.credit else choice.title)
         self.setAccessibleName(choice.title)
@@ -52,6 +52,10 @@ class Tile(QAbstractButton):
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard belongs to the picture
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def image(self) -> QImage:
+        """What it shows, asked for when it is painted."""
+        return self._choice.image
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self.update()
@@ -67,7 +71,8 @@ class Tile(QAbstractButton):
         painter.setClipPath(shape)
         painter.fillRect(frame, QColor(theme.RAISED))
         painter.setOpacity(1.0 if self.underMouse() or self.isChecked() else 0.8)
-        painter.drawImage(frame, self._image, _covering(self._image, frame))
+        image = self.image()
+        painter.drawImage(frame, image, _covering(image, frame))
         painter.setOpacity(1.0)
         painter.setClipping(False)
         if self.isChecked() or self.underMouse():

@@ -17,7 +17,8 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 from desktop.pace import FramePacer
 from inference.channels import Load, Pause, Restart, Resume, SetPrompt
-from inference.engine import Engine, EngineEvent, EngineState, FramesReady, StateChanged
+from inference.engine import Engine
+from inference.lifecycle import EngineEvent, EngineState, FramesReady, StateChanged
 
 log = logging.getLogger(__name__)
 

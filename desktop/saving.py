@@ -22,8 +22,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from desktop.clip import Clip, write_clip
 from desktop.settings import Settings
-from inference.engine import lower_thread_priority
 from inference.errors import UserError
+from inference.pipeline import lower_thread_priority
 
 log = logging.getLogger(__name__)
 

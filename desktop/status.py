@@ -8,7 +8,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 
 from desktop import theme
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from inference.pacing import EngineStats
 
 _WORDS = {

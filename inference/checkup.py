@@ -21,7 +21,7 @@ from inference.offline import open_package
 from inference.pipeline import Pipeline, share_cores
 
 if TYPE_CHECKING:
-    from inference.engine import StreamLike
+    from inference.stream_like import StreamLike
 
 MEASURED_S = 2.0
 _FIRST_CHUNKS = 2  # pay for lazy set-up

@@ -1,13 +1,17 @@
 """What state the engine can be in, which way leads where, and what it tells the UI.
 
-Owns the one table of states and the events. Never changes a state itself: `Engine` does, in one place. Any
-thread.
+Owns the one table of states, the one place that changes the state, the events and who hears them. Never decides where
+to go: `Engine` does. The state may be read on any thread; only the engine's changes it.
 """
 
 from __future__ import annotations
 
 import enum
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
 
 
 class EngineState(enum.Enum):
@@ -50,3 +54,41 @@ class FramesReady:
 
 
 EngineEvent = StateChanged | FramesReady
+
+
+class Lifecycle:
+    """The state an engine is in, and its listeners."""
+
+    def __init__(self) -> None:
+        self._state = EngineState.IDLE
+        self._listeners: list[Callable[[EngineEvent], None]] = []
+
+    @property
+    def state(self) -> EngineState:
+        return self._state
+
+    def subscribe(self, listener: Callable[[EngineEvent], None]) -> None:
+        """Before the engine's thread starts."""
+        self._listeners.append(listener)
+
+    def enter(self, new: EngineState, message: str = "") -> None:
+        """Changes the state and tells it. message: as in `StateChanged`."""
+        old = self._state
+        if new not in TRANSITIONS[old]:
+            raise RuntimeError(f"no way from {old.value} to {new.value}")
+        self._state = new
+        log.info("state %s -> %s %s", old.value, new.value, message)
+        self.tell(StateChanged(old, new, message))
+
+    def say(self, message: str) -> None:
+        """Tells sentences for the person; the state stays."""
+        log.warning("%s", message)
+        self.tell(StateChanged(self._state, self._state, message))
+
+    def tell(self, event: EngineEvent) -> None:
+        """On the caller's thread. A listener that fails harms nobody."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener failed")

@@ -21,8 +21,12 @@ import torch
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
-# torch.empty comes filled with NaN, so that reading what nobody wrote fails instead of passing by luck.
-torch.use_deterministic_algorithms(True, warn_only=True)
+import kernels.compiler  # noqa: F401 - Triton before any OpenGL, as in the application: it crashes after Mesa's LLVM
+
+# torch.empty comes filled with NaN, so that reading what nobody wrote fails instead of passing by luck. By the inner
+# function: `torch.use_deterministic_algorithms` first imports torch's compiler, for a setting of its own, for 3 s.
+torch._C._set_deterministic_algorithms(True, warn_only=True)
+assert torch.are_deterministic_algorithms_enabled()
 
 NEVER_SKIPPED = tuple(Path(__file__).parent / folder for folder in ("gui", "render"))
 

@@ -1,6 +1,6 @@
 """Trains the network that says what belongs together in a picture, from the world's owner maps.
 
-Owns its samples, loss, loop and held-out figures. Never touches other weights. One process of `--threads` threads,
+Owns its samples, loss and held-out figures. Never touches other weights. One process of `--threads` threads,
 beside the workers that make pictures.
 
     python -m training.affinity --recipe training/recipes/pocket/affinity.toml --run runs/affinity
@@ -9,28 +9,29 @@ beside the workers that make pictures.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import math
-import time
 import tomllib
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import Optimizer
 
 from inference.affinity import STRIDE, AffinityNet, feature_distance
 from inference.config import AffinityConfig, load_config, parse
 from inference.layer import grid_centres
 from inference.package import AFFINITY, DESCRIPTION, load_weights
-from training.autoencoder import any_style, learning_rate
-from training.checkpoint import CHECKPOINT, Run, update_ema
+from training.autoencoder import any_style
+from training.checkpoint import CHECKPOINT, Run
 from training.clips import ClipStream, clip_loader, video_tensor
+from training.plain_run import train_plainly
+from training.recipe import OptimiserSettings
 from training.world import Clip, load_library, make_clip
 from training.world.scene import PLACE
 
@@ -130,47 +131,32 @@ def held_out_pictures(count: int, queries: int) -> list[dict[str, Tensor]]:
     return found
 
 
+def batches(data: dict[str, Any], step: int) -> Iterator[dict[str, Tensor]]:
+    """Those of `step` and of all steps after it: small pictures first."""
+    prepare = Queries(data["queries"], data["zoom"])
+    while True:
+        small = step < data["small_steps"]
+        sizes, batch = (data["small_sizes"], data["small_batch"]) if small else (data["sizes"], data["batch"])
+        # Seeds are a step's own, so that a resumed run meets new pictures.
+        stream = ClipStream(prepare, tuple(map(tuple, sizes)), 1, batch, step * 64, any_style)
+        yield from islice(clip_loader(stream, data["workers"]), data["small_steps"] - step if small else None)
+        step = data["small_steps"]
+
+
 def train(recipe: dict[str, Any], run: Run, *, minutes: float, threads: int) -> None:
     """Trains until the recipe's steps or the minutes are over; goes on where the run's checkpoint stands."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    model = AffinityNet(parse(AffinityConfig, recipe["model"], "model"))
+    model, data = AffinityNet(parse(AffinityConfig, recipe["model"], "model")), recipe["data"]
     (run.folder / "affinity.json").write_text(json.dumps(recipe["model"]), encoding="utf-8")
-    ema = copy.deepcopy(model).requires_grad_(False)
-    settings, data = recipe["optimiser"], recipe["data"]
-    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=settings["weight_decay"], betas=(0.9, 0.98))
-    parts: dict[str, nn.Module | Optimizer] = {"model": model, "ema": ema, "optimizer": optimiser}
-    step = run.resume(**parts)
+    known = {name: value for name, value in recipe["optimiser"].items() if name != "ema"}
     held_out = held_out_pictures(60, data["queries"])
-    end_s, losses, seconds = time.monotonic() + 60.0 * minutes, [], time.monotonic()
-    while step < settings["steps"] and time.monotonic() < end_s:
-        small = step < data["small_steps"]
-        sizes, batch = (data["small_sizes"], data["small_batch"]) if small else (data["sizes"], data["batch"])
-        last = data["small_steps"] if small else settings["steps"]
-        # Seeds are a step's own, so that a resumed run meets new pictures.
-        prepare = Queries(data["queries"], data["zoom"])
-        stream = ClipStream(prepare, tuple(map(tuple, sizes)), 1, batch, step * 64, any_style)
-        for samples in clip_loader(stream, data["workers"]):
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(step, settings)
-            loss = affinity_loss(model, samples)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            step += 1
-            update_ema(ema, model, min(settings["ema"], (1 + step) / (10 + step)))
-            losses.append(float(loss.detach()))
-            if step % 100 == 0:
-                pace, mean = (time.monotonic() - seconds) / len(losses), float(np.mean(losses))
-                run.log(step=step, loss=round(mean, 4), s_a_step=round(pace, 3), **evaluate(ema, held_out))
-                losses, seconds = [], time.monotonic()
-            if run.due():
-                run.save(step, **parts)
-            if step >= last or time.monotonic() >= end_s:
-                break
-    run.save(step, **parts)
-    run.log(step=step, done=True, **evaluate(ema, held_out))
+    train_plainly(
+        run, model, OptimiserSettings(**known, betas=(0.9, 0.98), clip=1.0, bf16=False),
+        batches=lambda step: batches(data, step), loss=lambda samples: affinity_loss(model, samples),
+        evaluate=lambda average: evaluate(average, held_out), every=100, ema=recipe["optimiser"]["ema"],
+        minutes=minutes,
+    )  # fmt: skip
 
 
 def load_affinity(folder: Path) -> AffinityNet:

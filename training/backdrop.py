@@ -13,13 +13,10 @@ Resumes from the run's folder.
 
 from __future__ import annotations
 
-import copy
-import json
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -28,19 +25,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inference.backdrop import BackdropNet, hole_of
-from inference.config import BackdropConfig, parse
-from inference.errors import UserError
+from inference.config import BackdropConfig
 from inference.fill import fill
 from inference.pyramid import STRIDE
 from training.affinity import load_affinity
 from training.autoencoder import gradients
-from training.batches import in_order, to
+from training.batches import in_order
 from training.clips import video_tensor
 from training.command import run_trainer
 from training.depth import Pictures, PictureSettings
 from training.discriminator import PatchDiscriminator, balance
-from training.distributed import Checkpoints, Group, load_part
-from training.loop import Batch, Descent, follow, run_steps
+from training.distributed import Group
+from training.loop import Batch, Descent
+from training.one_network import Kind
 from training.perceptual import PerceptualDistance
 from training.recipe import OptimiserSettings
 from training.world import Clip, Library, load_library, make_clip
@@ -48,7 +45,8 @@ from training.world.render import render
 from training.world.scene import PLACE
 
 HELD_SEEDS = 5 * 10**9
-DESCRIPTION = "backdrop.json"  # of the network, beside a run's checkpoints
+KIND = Kind("backdrop", BackdropConfig, BackdropNet)
+load_backdrop = KIND.load
 GROWN = 4  # pixels: a hole is up to this much wider than the thing
 TORN = 0.25  # share of holes that are no thing's, but any shape: the picture itself is the truth behind them
 
@@ -190,7 +188,7 @@ def begin(config: BackdropConfig, start: Path | None) -> BackdropNet:
     """A fresh network that corrects nothing yet, with the affinity network's layers where they are the same."""
     torch.manual_seed(0)
     net = BackdropNet(config)
-    if start is not None and (start / DESCRIPTION).exists():
+    if start is not None and KIND.described(start).exists():
         net.load_state_dict(load_backdrop(start).state_dict())
         return net
     if start is not None:
@@ -216,52 +214,23 @@ def train(
     library: Callable[[str], Library] = load_library,
 ) -> int:
     """Trains until the recipe's steps or the minutes are over; goes on where the folder stands. Returns the step."""
-    net = begin(recipe.model, start).to(group.device)
-    average = copy.deepcopy(net).requires_grad_(False)
-    descent, settings = Descent(net, recipe.optimiser, group), recipe.loss
+    net, settings, held = begin(recipe.model, start), recipe.loss, held_pictures(recipe.loss.held, library)
     judge = PatchDiscriminator(settings.judge_width).to(group.device)
     judging = Descent(judge, recipe.judge, group)
-    checkpoints = Checkpoints(
-        folder, group, {"model": net, "ema": average, "judge": judge},
-        {"optimiser": (net, descent.optimiser), "judging": (judge, judging.optimiser)},
-        {"trainer": "backdrop"} | asdict(recipe),
-    )  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / DESCRIPTION).write_text(json.dumps(asdict(recipe.model)), encoding="utf-8")
     holes, perceptual = Holes(library, recipe.data), PerceptualDistance() if settings.perceptual else None
-    stream: Iterator[Batch] | None = None
 
-    def update(step: int) -> dict[str, float]:
-        nonlocal stream
-        if stream is None:  # where this session goes on
-            stream = in_order(holes, step, recipe.data.workers)
-        batch = to(next(stream), group.device)
+    def update(descent: Descent, step: int, batch: Batch) -> float:
         judges = settings.adversarial > 0 and step >= settings.judge_from
         if judges:
             judging.update(step, lambda batch: judge_loss(judge, net, batch), [batch])
         told = judge if judges else None
-        loss = descent.update(step, lambda batch: backdrop_loss(net, batch, settings, perceptual, told), [batch])
-        follow(average, net, settings.ema, step)
-        return {"loss": round(loss, 4)}
+        return descent.update(step, lambda batch: backdrop_loss(net, batch, settings, perceptual, told), [batch])
 
-    held = held_pictures(settings.held, library)
-    return run_steps(
-        update, checkpoints, steps=recipe.optimiser.steps, minutes=minutes,
-        evaluate=(lambda _: evaluate(average, held)) if held else None, evaluate_every=settings.evaluate_every,
+    return KIND.train(
+        net, recipe, folder, group, minutes=minutes, update=update, judging=judging,
+        evaluate=(lambda average, _: evaluate(average, held)) if held else None,
+        batches=lambda step: in_order(holes, step, recipe.data.workers),
     )  # fmt: skip
-
-
-def load_backdrop(folder: Path) -> BackdropNet:
-    """The average of a training run's last checkpoint. Raises UserError where there is none."""
-    try:
-        table: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        config = parse(BackdropConfig, table, "backdrop")
-    except (OSError, ValueError) as error:
-        again = "Give the folder of its --run."
-        raise UserError(f"{folder} is no backdrop training run: {error}.", next=again) from error
-    net = BackdropNet(config)
-    load_part(folder, "ema", net)
-    return net.eval().requires_grad_(False)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Trains the mask that lets the carried picture through, on what a finished generator makes of clips of the world.
 
-Owns its samples, loss, loop and held-out figures. Never touches other weights: the generator rolls out as in a stream,
+Owns its samples, loss and held-out figures. Never touches other weights: the generator rolls out as in a stream,
 and only the mask learns. One process of `--threads` threads, beside the workers that make clips.
 
     python -m training.blend --recipe training/recipes/pocket/blend.toml --package assets/models/pocket --run runs/blend
@@ -9,27 +9,26 @@ and only the mask learns. One process of `--threads` threads, beside the workers
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import math
-import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import Optimizer
 
 from inference.blend import BlendNet
 from inference.config import BlendConfig, load_config, parse
 from inference.errors import UserError
 from inference.package import BLEND, DESCRIPTION, load_weights
-from training.autoencoder import edge_energy, gradient_loss, learning_rate, psnr
+from training.autoencoder import edge_energy, gradient_loss, psnr
 from training.causal import Directed, Prepare, drawn_style, held_out_batches, streamed
-from training.checkpoint import CHECKPOINT, Run, update_ema
+from training.checkpoint import CHECKPOINT, Run
 from training.clips import ClipStream, clip_loader
+from training.plain_run import train_plainly
 from training.recipe import OptimiserSettings, load_recipe
 from training.teacher import Base
 
@@ -106,39 +105,22 @@ def train(recipe: BlendRecipe, base: Base, run: Run, *, minutes: float, threads:
     base.generator.eval().requires_grad_(False)
     net = BlendNet(recipe.model)
     (run.folder / _CONFIG).write_text(json.dumps(asdict(recipe.model)), encoding="utf-8")
-    ema = copy.deepcopy(net).requires_grad_(False)
-    settings, data = recipe.optimiser, recipe.data
-    optimiser = torch.optim.AdamW(net.parameters(), weight_decay=settings.weight_decay, betas=settings.betas)
-    parts: dict[str, nn.Module | Optimizer] = {"model": net, "ema": ema, "optimizer": optimiser}
-    step = run.resume(**parts)
-    kinds = held_out_batches(base.config, 6)
-    held_out = {kind: [made(base, batch) for batch in batches] for kind, batches in kinds.items()}
-    run.log(step=step, **evaluate(ema, held_out))
-    config = base.config
+    held_out = {
+        kind: [made(base, batch) for batch in batches] for kind, batches in held_out_batches(base.config, 6).items()
+    }
+    config, data = base.config, recipe.data
     prepare = Prepare(config.control.max_tracks, config.transformer.text_tokens, 0.1)
-    # Seeds are a step's own, so that a resumed run meets new clips.
-    stream = ClipStream(prepare, data.sizes, data.frames, data.batch, 5 * 10**8 + step * data.batch, drawn_style)
-    batches = iter(clip_loader(stream, data.workers))
-    end_s, losses, seconds = time.monotonic() + 60.0 * minutes, [], time.monotonic()
-    while step < settings.steps and time.monotonic() < end_s:
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, vars(settings))
-        loss = blend_loss(net, made(base, next(batches)), data.gradient)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
-        optimiser.step()
-        step += 1
-        update_ema(ema, net, min(0.99, (1 + step) / (10 + step)))
-        losses.append(float(loss.detach()))
-        if step % 50 == 0:
-            pace, mean = (time.monotonic() - seconds) / len(losses), float(np.mean(losses))
-            run.log(step=step, loss=round(mean, 4), s_a_step=round(pace, 3), **evaluate(ema, held_out))
-            losses, seconds = [], time.monotonic()
-        if run.due():
-            run.save(step, **parts)
-    run.save(step, **parts)
-    run.log(step=step, done=True, **evaluate(ema, held_out))
+
+    def batches(step: int) -> Iterator[dict[str, Tensor]]:
+        # Seeds are a step's own, so that a resumed run meets new clips.
+        stream = ClipStream(prepare, data.sizes, data.frames, data.batch, 5 * 10**8 + step * data.batch, drawn_style)
+        return iter(clip_loader(stream, data.workers))
+
+    train_plainly(
+        run, net, recipe.optimiser, batches=batches,
+        loss=lambda batch: blend_loss(net, made(base, batch), data.gradient),
+        evaluate=lambda average: evaluate(average, held_out), every=50, ema=0.99, minutes=minutes,
+    )  # fmt: skip
 
 
 def load_blend(folder: Path) -> BlendNet:

@@ -11,10 +11,8 @@ Resumes from the run's folder.
 
 from __future__ import annotations
 
-import copy
-import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,24 +22,26 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
-from inference.config import DepthConfig, parse
+from inference.config import DepthConfig
 from inference.depth import FINE, DepthNet, relative
 from inference.errors import UserError
 from inference.motion.ground import ground_inverse_depth
 from inference.pyramid import STRIDE
 from training.affinity import load_affinity, relit, zoomed
-from training.batches import in_order, stacked, to
+from training.batches import in_order, stacked
 from training.clips import video_tensor
 from training.command import run_trainer
-from training.distributed import Checkpoints, Group, load_part
-from training.loop import Batch, Descent, follow, run_steps
+from training.distributed import Group
+from training.loop import Batch
+from training.one_network import Kind
 from training.recipe import OptimiserSettings
 from training.world import Clip, Library, load_library, make_clip
 
 CELL = STRIDE // FINE  # pixels of a place of the answer
 SCALES = 4  # at which gradients are compared: every place, every second, ...
 HELD_SEEDS = 4 * 10**9
-DESCRIPTION = "depth.json"  # of the network, beside a run's checkpoints
+KIND = Kind("depth", DepthConfig, DepthNet)
+load_depth = KIND.load
 PAIRS, APART, NEAR = 4000, 0.05, 20  # per picture; least difference that has an order; places between neighbours
 
 
@@ -230,49 +230,20 @@ def train(
     library: Callable[[str], Library] = load_library,
 ) -> int:
     """Trains until the recipe's steps or the minutes are over; goes on where the folder stands. Returns the step."""
-    net = begin(recipe.model, start).to(group.device)
-    average = copy.deepcopy(net).requires_grad_(False)
-    descent, settings = Descent(net, recipe.optimiser, group), recipe.loss
-    checkpoints = Checkpoints(
-        folder, group, {"model": net, "ema": average}, {"optimiser": (net, descent.optimiser)},
-        {"trainer": "depth"} | asdict(recipe),
-    )  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / DESCRIPTION).write_text(json.dumps(asdict(recipe.model)), encoding="utf-8")
+    net, settings, held = begin(recipe.model, start), recipe.loss, held_pictures(recipe.loss.held, library)
     pictures = Pictures(library, recipe.data)
-    stream: Iterator[Batch] | None = None
 
-    def update(step: int) -> dict[str, float]:
-        nonlocal stream
-        if stream is None:  # where this session goes on
-            stream = in_order(pictures, step, recipe.data.workers)
-        batch = to(next(stream), group.device)
-        loss = descent.update(
-            step, lambda batch: depth_loss(net(batch["picture"]), batch["inverse"], settings), [batch]
-        )
-        follow(average, net, settings.ema, step)
-        return {"loss": round(loss, 4)}
+    def loss(batch: Batch) -> Tensor:
+        return depth_loss(net(batch["picture"]), batch["inverse"], settings)
 
-    held = held_pictures(settings.held, library)
-
-    def figures(step: int) -> dict[str, Any]:
+    def figures(average: DepthNet, step: int) -> dict[str, Any]:
         return evaluate(average, held) | (baselines(held) if step == 0 else {})
 
-    return run_steps(
-        update, checkpoints, steps=recipe.optimiser.steps, minutes=minutes, evaluate=figures if held else None,
-        evaluate_every=settings.evaluate_every,
+    return KIND.train(
+        net, recipe, folder, group, minutes=minutes, evaluate=figures if held else None,
+        batches=lambda step: in_order(pictures, step, recipe.data.workers),
+        update=lambda descent, step, batch: descent.update(step, loss, [batch]),
     )  # fmt: skip
-
-
-def load_depth(folder: Path) -> DepthNet:
-    """The average of a training run's last checkpoint. Raises UserError where there is none."""
-    try:
-        config = parse(DepthConfig, json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")), "depth")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder} is no depth training run: {error}.", next="Give the folder of its --run.") from error
-    net = DepthNet(config)
-    load_part(folder, "ema", net)
-    return net.eval().requires_grad_(False)
 
 
 def main() -> None:

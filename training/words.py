@@ -10,11 +10,10 @@ Resumes from the run's folder. What was seen and read lies there in files (train
 
 from __future__ import annotations
 
-import copy
-import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +23,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inference.affinity import AffinityNet
-from inference.config import WordsConfig, parse
+from inference.config import WordsConfig
 from inference.errors import UserError
 from inference.text import TextEncoder
 from inference.words import WordsNet, look_channels, looks, said
 from training.affinity import load_affinity
 from training.causal import MINILM
 from training.command import run_trainer
-from training.distributed import Checkpoints, Group, load_part
-from training.loop import Batch, Descent, follow, run_steps
+from training.distributed import Group
+from training.loop import Batch
+from training.one_network import Kind
 from training.recipe import OptimiserSettings
 from training.word_samples import SampleSettings, Shown, loaded, prepare, shown
 from training.world import Library, load_library
 from training.world.wording import WAY, Meant, sentence
 
 HELD_SEEDS = 6 * 10**9
-DESCRIPTION = "words.json"  # of the network, beside a run's checkpoints
+KIND = Kind("words", WordsConfig, WordsNet)
+load_words = KIND.load
 PLAIN = torch.tensor([WAY, WAY, math.pi, 0.35, 0.15, 0.2, 0.25])  # motion of each kind, so that all weigh alike
 UNDER = 0.5  # from here on a place belongs to a thing
 
@@ -215,45 +216,25 @@ def train(
     affinity, tokens, settings = eyes(recipe, start), recipe.model.text_tokens, recipe.loss
     files = prepare(folder, recipe.data, tokens, affinity, library)
     places = loaded(files.pictures)
-    net = begin(recipe.model, places["looks"]).to(group.device)
-    average = copy.deepcopy(net).requires_grad_(False)
-    descent = Descent(net, recipe.optimiser, group)
-    checkpoints = Checkpoints(
-        folder, group, {"model": net, "ema": average}, {"optimiser": (net, descent.optimiser)},
-        {"trainer": "words"} | asdict(recipe),
-    )  # fmt: skip
-    (folder / DESCRIPTION).write_text(json.dumps(asdict(recipe.model)), encoding="utf-8")
+    net = begin(recipe.model, places["looks"])
     names = loaded(files.names)["states"].to(group.device)
     samples = Samples(places, loaded(files.sentences), settings)
 
-    def update(step: int) -> dict[str, float]:
-        batch = {name: value.to(group.device) for name, value in samples(step).items()}
-        loss = descent.update(step, lambda batch: words_loss(net, batch, names, settings), [batch])
-        follow(average, net, settings.ema, step)
-        return {"loss": round(loss, 4)}
+    def loss(batch: Batch) -> Tensor:
+        return words_loss(net, batch, names, settings)
 
     held = held_sentences(settings.held, library("held"), affinity, tokens) if settings.held else []
     # Names that were learnt, in pictures that were not.
     known = held_sentences(settings.held // 2, library("train"), affinity, tokens) if settings.held else []
 
-    def figures(step: int) -> dict[str, Any]:
+    def figures(average: WordsNet, _: int) -> dict[str, Any]:
         return evaluate(average, held) | {f"known_{name}": value for name, value in evaluate(average, known).items()}
 
-    return run_steps(
-        update, checkpoints, steps=recipe.optimiser.steps, minutes=minutes, evaluate=figures if held else None,
-        evaluate_every=settings.evaluate_every,
+    return KIND.train(
+        net, recipe, folder, group, minutes=minutes, evaluate=figures if held else None,
+        batches=lambda first: (samples(step) for step in count(first)),
+        update=lambda descent, step, batch: descent.update(step, loss, [batch]),
     )  # fmt: skip
-
-
-def load_words(folder: Path) -> WordsNet:
-    """The average of a training run's last checkpoint. Raises UserError where there is none."""
-    try:
-        config = parse(WordsConfig, json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")), "words")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder} is no words training run: {error}.", next="Give the folder of its --run.") from error
-    net = WordsNet(config)
-    load_part(folder, "ema", net)
-    return net.eval().requires_grad_(False)
 
 
 def main() -> None:

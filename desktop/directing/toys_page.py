@@ -6,6 +6,7 @@ Owns the layout. What happens is in `desktop.directing.toys`. UI thread.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 from PIL import Image
@@ -35,11 +36,13 @@ _TOY_COLUMNS, _PLACE_COLUMNS = 4, 3
 
 
 class ToyTile(QAbstractButton):
-    """A cut-out: a click adds it, and it can be dragged onto the picture."""
+    """A cut-out: a click adds it, and it can be dragged onto the picture. read: its picture, asked for when it is first
+    seen: a window opens sooner than all toys are decoded.
+    """
 
-    def __init__(self, name: str, title: str, image: QImage, parent: QWidget) -> None:
+    def __init__(self, name: str, title: str, read: Callable[[], QImage], parent: QWidget) -> None:
         super().__init__(parent)
-        self.name, self._image = name, image
+        self.name, self._image = name, cache(read)
         self._pressed_at = None
         self.setText(title)
         self.setToolTip(f"{title}: click, or drag onto the picture")
@@ -66,7 +69,7 @@ class ToyTile(QAbstractButton):
         self.setDown(False)
         drag = QDrag(self)
         drag.setMimeData(self.mime())
-        pixmap = QPixmap.fromImage(self._image)
+        pixmap = QPixmap.fromImage(self._image())
         drag.setPixmap(pixmap)
         drag.setHotSpot(pixmap.rect().center())
         drag.exec(Qt.DropAction.CopyAction)
@@ -82,9 +85,22 @@ class ToyTile(QAbstractButton):
         shape = QPainterPath()
         shape.addRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 8.0, 8.0)
         painter.fillPath(shape, QColor("#313845" if self.underMouse() else theme.RAISED))
-        size = self._image.size().scaled(_TOY - QSize(14, 14), Qt.AspectRatioMode.KeepAspectRatio)
+        image = self._image()
+        size = image.size().scaled(_TOY - QSize(14, 14), Qt.AspectRatioMode.KeepAspectRatio)
         left, top = (self.width() - size.width()) / 2, (self.height() - size.height()) / 2
-        painter.drawImage(QRectF(left, top, size.width(), size.height()), self._image)
+        painter.drawImage(QRectF(left, top, size.width(), size.height()), image)
+
+
+class PlaceTile(Tile):
+    """A background; its picture is read when it is first seen, too."""
+
+    def __init__(self, name: str, title: str, read: Callable[[], QImage], parent: QWidget) -> None:
+        super().__init__(Choice(Path(name), title, "", QImage()), _PLACE, parent)
+        self.setCheckable(False)
+        self._read = cache(read)
+
+    def image(self) -> QImage:
+        return self._read()
 
 
 class ToysPage(QWidget):
@@ -162,9 +178,7 @@ class ToysPage(QWidget):
         self.present = self._button("The picture that is shown", self._box.use_present_picture)
         grid.addWidget(self.present, 0, 0, 1, _PLACE_COLUMNS)
         for number, place in enumerate(self._box.shelf.backgrounds):
-            small = self._box.shelf.picture(place.name).resize((2 * _PLACE.width(), 2 * _PLACE.height()))
-            tile = Tile(Choice(Path(place.name), place.title, "", _qimage(small)), _PLACE, self)
-            tile.setCheckable(False)
+            tile = PlaceTile(place.name, place.title, partial(self._small_place, place.name), self)
             tile.clicked.connect(lambda _=False, name=place.name: self._box.set_background(name))
             self.places.append(tile)
             grid.addWidget(tile, 1 + number // _PLACE_COLUMNS, number % _PLACE_COLUMNS)
@@ -175,13 +189,19 @@ class ToysPage(QWidget):
         grid.setSpacing(6)
         grid.setAlignment(Qt.AlignmentFlag.AlignLeft)
         for number, toy in enumerate(toy for toy in self._box.shelf.toys if toy.kind == kind):
-            small = self._box.shelf.picture(toy.name).copy()
-            small.thumbnail((2 * _TOY.width(), 2 * _TOY.height()))
-            tile = ToyTile(toy.name, toy.title, _qimage(small), self)
+            tile = ToyTile(toy.name, toy.title, partial(self._small_toy, toy.name), self)
             tile.clicked.connect(lambda _=False, name=toy.name: self._box.add(name))
             self.toys.append(tile)
             grid.addWidget(tile, *divmod(number, _TOY_COLUMNS))
         self._column.addLayout(grid)
+
+    def _small_place(self, name: str) -> QImage:
+        return _qimage(self._box.shelf.picture(name).resize((2 * _PLACE.width(), 2 * _PLACE.height())))
+
+    def _small_toy(self, name: str) -> QImage:
+        small = self._box.shelf.picture(name).copy()
+        small.thumbnail((2 * _TOY.width(), 2 * _TOY.height()))
+        return _qimage(small)
 
     def _show_earlier(self) -> None:
         while (item := self._earlier.takeAt(0)) is not None:

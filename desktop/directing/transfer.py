@@ -24,12 +24,12 @@ from PySide6.QtWidgets import QFileDialog
 from desktop.directing.transfer_box import TransferBox
 from desktop.directing.transfer_page import CHECKPOINT_FILTER, FILE_FILTER, TransferPage
 from inference.channels import Frame
-from inference.engine import lower_thread_priority
 from inference.errors import UserError, as_user_error
 from inference.motion.borrow import BorrowedMotion, Driving, borrow
 from inference.motion.point_tracks import Follow, followed
 from inference.motion.transfer import TransferSource
 from inference.motion.webcam import Camera, Webcam, WebcamSource, cameras
+from inference.pipeline import lower_thread_priority
 
 if TYPE_CHECKING:
     from desktop.main_window import MainWindow

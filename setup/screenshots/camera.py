@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from inference.motion.camera import View
 from inference.motion.camera_moves import Keyframe
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 
 if TYPE_CHECKING:
     from desktop.main_window import MainWindow

@@ -21,7 +21,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.app import application, build_window
 from desktop.main_window import MainWindow
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from tests.fakes import FakeStream, square_picture
 
 PATIENCE_MS = 20_000  # the machine may be busy; a test that passes takes a fraction of it
@@ -44,7 +44,8 @@ class Pointer:
             pytest.fail("xdotool is missing: apt-get install xdotool")
 
     def __call__(self, *words: str | int) -> None:
-        subprocess.run(["xdotool", *map(str, words)], check=True, timeout=20)
+        # Not by `run`'s own timeout, for which Python looks every 50 ms whether the process is done.
+        subprocess.run(["timeout", "20", "xdotool", *map(str, words)], check=True)
 
     def focus(self, window: QWidget) -> None:
         self("windowfocus", "--sync", int(window.winId()))  # without a window manager nobody else does it

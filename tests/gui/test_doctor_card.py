@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from desktop.app import build_window
 from desktop.doctor import Level
 from desktop.doctor_card import DoctorCard
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from tests.fakes import FakeStream
 from tests.gui.conftest import Desk, Pointer
 from tests.tiny import write_package

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from tests.gui.conftest import Desk
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from desktop.handles import DEFAULT_RADIUS, XY
 from inference.channels import Handle
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from tests.gui.conftest import Desk
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
 
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from tests.gui.conftest import Desk
 
 # A program of its own that drags a file away from where it is pressed.

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit
 from desktop.clip import ClipRing, write_clip
 from desktop.settings import Settings
 from inference.channels import Frame
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from tests.fakes import square_picture
 from tests.gui.conftest import Desk
 

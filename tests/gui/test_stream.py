@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.app import build_window, package_stream
-from inference.engine import EngineState
 from inference.errors import UserError
+from inference.lifecycle import EngineState
 from render.renderer import Renderer
 from tests.gui.conftest import PATIENCE_MS, Desk
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -28,9 +29,24 @@ def folder(tmp_path_factory):
     return write_package(tmp_path_factory.mktemp("package"))
 
 
+@pytest.fixture(scope="module")
+def graphs(folder, tmp_path_factory):
+    """A cache with the graphs of both sizes, and nothing found: making one takes a second, reading it none."""
+    cache = tmp_path_factory.mktemp("graphs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backends.platformdirs, "user_cache_path", lambda _: cache)
+        patch.delenv(backends.CHOICE)
+        for picture in (PICTURE, TALL):
+            Stream(ModelPackage.load(folder), fastest=True).backend.prepare(picture.shape[1::-1])
+    for found in cache.rglob("*.json"):
+        found.unlink()
+    return cache
+
+
 @pytest.fixture
-def races(monkeypatch, tmp_path):
+def races(monkeypatch, tmp_path, graphs):
     """Which networks were timed. Whatever the clock said, OpenVINO won; graphs are kept in the test's own folder."""
+    shutil.copytree(graphs, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(backends.platformdirs, "user_cache_path", lambda _: tmp_path)
     monkeypatch.delenv(backends.CHOICE)
     race, timed = Backend._race, []
@@ -83,7 +99,9 @@ def test_the_graphs_really_answer(folder, races, monkeypatch):
     assert len(set(asked)) == len(NETWORKS)
 
 
-def test_what_was_found_is_remembered_for_a_size(folder, races, caplog):
+def test_what_was_found_is_remembered_for_a_size(folder, races, caplog, tmp_path):
+    """With nothing in the cache: this one makes its graphs, on the stream's thread and on the one that finds out."""
+    shutil.rmtree(tmp_path / "openvino")
     caplog.set_level(logging.INFO)
     first = opened(folder)
     assert races == list(NETWORKS)

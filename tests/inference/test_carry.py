@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import interpolate
 
@@ -42,6 +42,7 @@ def test_without_tracks_the_picture_stands_still():
     assert (carried.support == 0).all()
 
 
+@settings(max_examples=40)
 @given(st.integers(-8, 8), st.integers(-6, 6))
 def test_dense_tracks_shift_the_picture_exactly(right, down):
     picture, origin = smooth_picture(), grid_points(32, 24)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.channels import (
@@ -134,6 +134,7 @@ def test_turning_and_growing_have_a_polyline_too_and_every_handle_its_own_way() 
     np.testing.assert_allclose(mailbox.take(6.0).turns[1], [[5.0, 2.0, np.log(2.0)]])
 
 
+@settings(max_examples=40)
 @given(st.integers(1, MAX_PATH_SAMPLES * 3), st.integers(1, 4))
 def test_thinning_keeps_the_turning_points(turn: int, halves: int) -> None:
     mailbox = ControlMailbox()

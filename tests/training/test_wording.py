@@ -1,17 +1,25 @@
 """Sentences: what they say is what they are said to mean."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
 from inference.motion.said import MOTION
-from training.world.wording import WAY, sentence
+from training.world.wording import WAY, Meant, sentence
 
 NAMES = ["rocket", "red apple", "grapes", "fox face"]
 
 
-def sentences(count: int, names: list[str] = NAMES):
+@cache
+def all_sentences() -> list[Meant]:
+    """Made once, for seconds; read by every test."""
     rng = np.random.default_rng(5)
-    return [sentence(rng, names[: 1 + i % len(names)]) for i in range(count)]
+    return [sentence(rng, NAMES[: 1 + i % len(NAMES)]) for i in range(20000)]
+
+
+def sentences(count: int) -> list[Meant]:
+    return all_sentences()[:count]
 
 
 def test_only_what_is_named_moves_and_nothing_that_is_said_to_stay():

@@ -16,7 +16,7 @@ from desktop.app import build_window, package_stream
 from desktop.handles import XY
 from desktop.main_window import MainWindow
 from inference.channels import Frame
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from inference.offline import DEFAULT_PACKAGE
 from tests.gui.conftest import Desk, Pointer
 

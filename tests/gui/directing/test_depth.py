@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog
 from desktop.directing.depth_page import DepthPage
 from desktop.settings import Settings
 from inference.channels import GetDepth
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from inference.motion.ground import ground_inverse_depth
 from tests.gui.conftest import Desk
 from tests.gui.directing.conftest import LiveDesk

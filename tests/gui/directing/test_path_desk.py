@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QInputDialog, QToolTip
 from desktop.directing.path_set import Drawn, Lent
 from desktop.directing.paths import PAGE
 from desktop.resources import resource_path
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from inference.motion.hand import GRID_SIDE, IDS_PER_HANDLE
 from inference.path_file import write_paths
 from inference.track_arrays import write_ati

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.actions import SPECS, WHILE_COMPOSING
 from desktop.directing.toys_page import ToysPage
-from inference.engine import EngineState
+from inference.lifecycle import EngineState
 from tests.gui.conftest import Desk
 from tests.gui.directing.conftest import LiveDesk
 

@@ -12,8 +12,8 @@ from PySide6.QtGui import QDropEvent
 from benchmarks.quality.tracker import follow
 from desktop.directing import transfer as desk_of_transfer
 from desktop.settings import Settings
-from inference.engine import EngineState
 from inference.errors import UserError
+from inference.lifecycle import EngineState
 from inference.motion.transfer import Placement
 from inference.motion.webcam import Camera, Glance
 from tests.gui.conftest import Desk
