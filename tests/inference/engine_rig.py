@@ -12,7 +12,7 @@ from tests.fakes import FakeClock, FakeStream, square_picture
 
 FPS, T = 24.0, 4
 PERIOD = T / FPS
-DEADLINE_S = 20.0
+DEADLINE_S = 120.0  # two processes test at once, on cores that others share; what passes takes a second
 PICTURE = square_picture()
 
 

@@ -13,7 +13,7 @@ from inference.pipeline import Pipeline
 from inference.tracks import Tracks
 from tests.fakes import FakeChunk, FakeStream, square_picture
 
-DEADLINE_S = 20.0
+DEADLINE_S = 120.0
 
 
 def until(condition: Callable[[], bool]) -> None:
