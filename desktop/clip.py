@@ -52,8 +52,9 @@ class ClipRing:
         if self._frames:
             at_s = self._frames[-1][0] + min(max(frame.due_s - self._last_due_s, 0.0), _LONGEST_STEP_S)
         self._last_due_s = frame.due_s
-        packed = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(frame.image[:, :, :3])).save(packed, "JPEG", quality=_QUALITY)
+        height, width = self._shape[:2]
+        pixels, packed = np.ascontiguousarray(frame.image), io.BytesIO()
+        Image.frombuffer("RGB", (width, height), pixels, "raw", "RGBX", 0, 1).save(packed, "JPEG", quality=_QUALITY)
         self._frames.append((at_s, packed.getvalue()))
         while at_s - self._frames[0][0] > self._span_s:
             self._frames.popleft()

@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 CHOICE = "MOTIONSTREAM_BACKEND"  # "torch": no other is tried
 REPEATS = 5  # of each network, to time it: the best counts, others were interrupted
 APART = {torch.float32: 1e-3, torch.bfloat16: 0.1}  # how far answers may be from torch's, beside 1 + their spread
+FORM = 2  # raised when a network is expressed otherwise: graphs that are kept are made anew
 LEVELS = 2  # of 255: likewise, of a frame's pixels
 
 Size = tuple[int, int]  # of pictures, (width, height)
@@ -285,7 +286,7 @@ def _digest(package: ModelPackage) -> str:
     """A name for these weights, this machine's number format and these versions."""
     from inference.openvino_graph import VERSION
 
-    found = hashlib.sha256(f"{package.config}{package.dtype}{torch.__version__}{VERSION}".encode())
+    found = hashlib.sha256(f"{FORM}{package.config}{package.dtype}{torch.__version__}{VERSION}".encode())
     for module in (package.autoencoder, package.generator, package.blend):
         for tensor in () if module is None else module.state_dict().values():
             found.update(tensor.float().contiguous().numpy().tobytes())

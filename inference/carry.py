@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from inference.affine_field import affine_field
 from inference.affinity import STRIDE
 from inference.autoencoder import CELL
-from inference.fill import FAINT, fill_coarsely
+from inference.fill import fill_coarsely
 from inference.layer import grid_centres, grid_of, moving_layer
 
 # In picture heights:
@@ -76,7 +76,7 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
     fine = grid_of(belongs.shape[1], height, width)
     places, middles, centres = (grid_centres(*size, picture.device) * aspect for size in (fine, smooth, cells))
     # [M, 2, h', w']: of what is shown at a place, as finely as a photograph is laid by it, ...
-    here = _resized(_plane(affine_field(middles, now, moved, seen), *smooth), fine)
+    here = _resized(_plane(affine_field(middles, now, moved, seen), *smooth), fine).contiguous()
     # ... and of what the picture has there, which only says what to trust.
     there = _resized(_plane(affine_field(centres, start, moved, seen), *cells), fine)
     layer = moving_layer(belongs, visible).view(-1, 1, *fine)  # [M, 1, h', w']
@@ -89,7 +89,7 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
     agreement = 1.0 / (1.0 + (here - back[:, 1:]).square().sum(1, keepdim=True) / AGREEMENT**2)
     outside = (source - source.clamp(torch.zeros_like(aspect), aspect)).square().sum(-1).view_as(agreement)
     near = 1.0 / (1.0 + (outside / BEYOND**2).square())
-    mirrored = _resized(support * near * (outside > 0), (height, width))
+    mirrored = support * near * (outside > 0)
     agreement = agreement * (outside == 0)
     gone = there.square().sum(1, keepdim=True)
     # Wider by a cell: the rim of a thing that left is a mixture of both, and would show as its outline.
@@ -97,28 +97,29 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
 
     moving = support * agreement.square().square()
     still = (1.0 - support) * stayed.square().square()
-    layers = torch.cat([here, moving, still, support], dim=1)  # [M, 5, h', w']
-    shift, shares, supported = _resized(layers, (height, width)).split((2, 2, 1), dim=1)
-    pixels = grid_centres(height, width, picture.device) * aspect
-    grid = _grid(pixels - shift.flatten(2).transpose(1, 2), aspect, height, width)
-    unmoved = picture[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)  # [M, 3, H, W]
-    warped = F.grid_sample(unmoved, grid, align_corners=False, padding_mode="reflection")
-    shown = shares.sum(1, keepdim=True)
-    # What is left of a place that nothing covers any more is what was behind.
-    bared = (1.0 - supported - shares[:, 1:]).clamp_min(0.0)
-    imagined = behind[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)  # [M, 4, H, W]
-    bared = bared * imagined[:, 3:]
-    weight = shown + bared + mirrored
-    mixed = (shares[:, :1] + mirrored) * warped + shares[:, 1:] * unmoved + bared * imagined[:, :3]
-
-    mixed = fill_coarsely(mixed / weight.clamp_min(FAINT), weight.clamp_max(1.0), FINE)
+    # What is left of a place that nothing covers any more is what was behind. All of it is decided on this grid, and
+    # only then laid over the pixels: what costs is each pass over those.
+    shares = torch.cat([moving + mirrored, still, 1.0 - support - still, moving + still], dim=1)
+    laid, unmoved, bared, shown = _resized(shares, (height, width)).split(1, dim=1)  # [M, 1, H, W] each
+    warped = F.grid_sample(
+        picture[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1),  # [M, 3, H, W]
+        _sources(here, aspect, height, width),
+        align_corners=False,
+        padding_mode="reflection",
+    )
+    per_frame = (batch, frames)
+    bared = bared.unflatten(0, per_frame) * behind[:, None, 3:]  # [B, T, 1, H, W]
+    mixed = torch.addcmul((laid * warped).unflatten(0, per_frame), unmoved.unflatten(0, per_frame), picture[:, None])
+    mixed = torch.addcmul(mixed, bared, behind[:, None, :3]).flatten(0, 1)
+    weight = (laid + unmoved + bared.flatten(0, 1)).clamp_(0.0, 1.0)
+    mixed = fill_coarsely(mixed, weight, FINE)
 
     confidence = support * agreement + (1.0 - support) * stayed
     cell = fine[0] // cells[0]
     return Carried(
-        frames=mixed.unflatten(0, (batch, frames)),
-        shown=shown.clamp_max(1.0).unflatten(0, (batch, frames)),
-        layers=layers[:, :4].unflatten(0, (batch, frames)),
+        frames=mixed.unflatten(0, per_frame),
+        shown=shown.clamp_max(1.0).unflatten(0, per_frame),
+        layers=torch.cat([here, moving, still], dim=1).unflatten(0, per_frame),
         displacement=_on_cells(here * (moving > still), batch, cell),
         confidence=_on_cells(confidence, batch, cell),
         support=_on_cells(support, batch, cell),
@@ -140,6 +141,14 @@ def _resized(plane: Tensor, size: tuple[int, ...]) -> Tensor:
     if plane.shape[-2:] == size:
         return plane
     return F.interpolate(plane, size=size, mode="bilinear", align_corners=False)
+
+
+def _sources(displacement: Tensor, aspect: Tensor, height: int, width: int) -> Tensor:
+    """Where each pixel comes from, [M, H, W, 2] as grid_sample wants it; displacement: [M, 2, h, w] on a coarser grid,
+    in picture heights.
+    """
+    back = _resized(displacement * (-2.0 / aspect)[:, None, None], (height, width)).permute(0, 2, 3, 1)
+    return back + (grid_centres(height, width, displacement.device) * 2.0 - 1.0).view(height, width, 2)
 
 
 def _on_cells(plane: Tensor, batch: int, cell: int) -> Tensor:

@@ -11,14 +11,20 @@ from torch.nn import functional as F
 
 FAINT = 1e-6  # below this a weight counts for nothing
 SQUEEZE = 4
+STAYS = 0.1  # a pixel of this weight stays by about a half
 
 
-def fill_coarsely(frames: Tensor, weight: Tensor, cell: int) -> Tensor:
-    """`fill`, with colours looked for on cells of `cell` x `cell` pixels: as soft, in half the time."""
-    total, mass = F.avg_pool2d(torch.cat([frames * weight, weight], dim=1), cell).split((3, 1), dim=1)
+def fill_coarsely(weighted: Tensor, weight: Tensor, cell: int) -> Tensor:
+    """`fill`, with colours looked for on cells of `cell` x `cell` pixels: as soft, in half the time.
+
+    weighted: frames times their weight, [M, 3, H, W].
+    """
+    total, mass = F.avg_pool2d(weighted, cell), F.avg_pool2d(weight, cell)
     around = fill(total / mass.clamp_min(FAINT), mass)
-    around = F.interpolate(around, size=frames.shape[-2:], mode="bilinear", align_corners=False)
-    return torch.lerp(around, frames, _share(weight))
+    around = F.interpolate(around, size=weighted.shape[-2:], mode="bilinear", align_corners=False)
+    # torch.lerp(around, weighted / weight, _share(weight)), in fewer passes over all colours.
+    scale = (weight + STAYS * (1.0 - weight)).reciprocal()
+    return torch.addcmul(weighted * scale, around, STAYS * (1.0 - weight) * scale)
 
 
 def fill(frames: Tensor, weight: Tensor) -> Tensor:
@@ -50,4 +56,4 @@ def fill_along_rows(frames: Tensor, weight: Tensor) -> Tensor:
 
 def _share(weight: Tensor) -> Tensor:
     """How much of a pixel stays: nearly all until its weight is faint."""
-    return weight / (weight + 0.1 * (1.0 - weight))
+    return weight / (weight + STAYS * (1.0 - weight))

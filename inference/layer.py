@@ -11,6 +11,7 @@ does not touch it, stays where it is.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -81,6 +82,9 @@ def moving_layer(belongs: Tensor, visible: Tensor) -> Tensor:
     """How far each place of the picture goes along with some visible track: [B, Q, N] and [B, T, N] to [B, T, Q]."""
     if visible.shape[2] == 0:
         return belongs.new_zeros(*visible.shape[:2], belongs.shape[1])
+    frames = visible.shape[1]
+    if visible.device.type == "cpu" and torch.equal(visible, visible[:, :1].expand(-1, frames, -1)):  # as a rule
+        return (belongs * visible[:, :1]).amax(-1)[:, None].expand(-1, frames, -1)
     return (belongs[:, None] * visible[:, :, None]).amax(-1)
 
 
@@ -107,11 +111,13 @@ def grid_of(places: int, height: int, width: int) -> tuple[int, int]:
     return round(height / side), round(width / side)
 
 
+@lru_cache(16)
 def grid_centres(h: int, w: int, device: torch.device) -> Tensor:
-    """Centres of an h x w grid over the picture, normalised, [h*w, 2], row after row."""
-    y = (torch.arange(h, device=device) + 0.5) / h
-    x = (torch.arange(w, device=device) + 0.5) / w
-    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)
+    """Centres of an h x w grid over the picture, normalised, [h*w, 2], row after row. Kept: not to be written into."""
+    with torch.inference_mode(False):  # others may take gradients through it
+        y = (torch.arange(h, device=device) + 0.5) / h
+        x = (torch.arange(w, device=device) + 0.5) / w
+        return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)
 
 
 def square_distance(at: Tensor, points: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ Owns the conversion and the call. Never changes a weight. Runs on threads of Ope
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from pathlib import Path
 
@@ -52,9 +53,20 @@ class Graph:
         return not torch.is_grad_enabled() and [x.shape for x in arguments] == self._shapes
 
 
+class _GeluBySigmoid(nn.Module):
+    """The same function as GELU's approximation by tanh: OpenVINO takes a twentieth less for a whole transformer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
+
+
 def _convert(module: nn.Module, example: tuple[Tensor, ...], kept: Path) -> None:
     """Its weights and arguments in float32: numpy, through which they go, knows no bfloat16."""
     whole = copy.deepcopy(module).float()
+    for parent in list(whole.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.GELU) and child.approximate == "tanh":
+                setattr(parent, name, _GeluBySigmoid())
     arguments = tuple(_float32(x) for x in example)
     front = FrontEndManager().load_by_framework("pytorch")
     with torch.no_grad(), warnings.catch_warnings():

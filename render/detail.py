@@ -10,6 +10,8 @@ The motion is the stream's own, since the model was shown the picture moved by i
 was tried and is worse: the frames are softer than the picture is wrong.
 """
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -99,15 +101,16 @@ def blend(frame: np.ndarray, picture: np.ndarray, motion: np.ndarray, box: Box |
     shares = (motion[..., 2:] * 255.0 + 0.5).astype(np.uint8)
     still = _weight(shares[..., 1], size, part)
     rest = cv2.bitwise_not(still)
-    mixed = cv2.multiply(picture[part], still, scale=1 / 255)
+    mixed = cv2.multiply(picture[part], _in_every_channel(still), scale=1 / 255)
     around = _box(motion[..., 2] > 0.5 / 255, size)
     if around is not None:
         there = _common(part[0], around[0]), _common(part[1], around[1])
         inside = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(there, part, strict=True))
         moving = cv2.min(_weight(shares[..., 0], size, there), rest[inside])
         rest[inside] = cv2.subtract(rest[inside], moving)
-        mixed[inside] = cv2.add(mixed[inside], cv2.multiply(_moved(picture, motion, there), moving, scale=1 / 255))
-    return cv2.add(mixed, cv2.multiply(frame, rest, scale=1 / 255))
+        moved = _moved(picture, motion, there)
+        cv2.add(mixed[inside], cv2.multiply(moved, _in_every_channel(moving), moved, scale=1 / 255), mixed[inside])
+    return cv2.add(mixed, cv2.multiply(frame, _in_every_channel(rest), scale=1 / 255), mixed)
 
 
 def _stretch(motion: np.ndarray) -> np.ndarray:
@@ -124,19 +127,28 @@ def _stretch(motion: np.ndarray) -> np.ndarray:
 
 
 def _weight(share: np.ndarray, size: tuple[int, int], box: Box) -> np.ndarray:
-    """uint8 [h, w] -> the box's part of [height, width, 4], the same in every channel."""
-    plane = cv2.resize(np.ascontiguousarray(share), size, interpolation=cv2.INTER_LINEAR)[box]
-    return cv2.merge([plane] * 4)
+    """uint8 [h, w] -> the box's part of [height, width]."""
+    return cv2.resize(np.ascontiguousarray(share), size, interpolation=cv2.INTER_LINEAR)[box]
+
+
+def _in_every_channel(weight: np.ndarray) -> np.ndarray:
+    """uint8 [h, w] -> [h, w, 4]."""
+    return cv2.merge([weight] * 4)
 
 
 def _moved(picture: np.ndarray, motion: np.ndarray, box: Box) -> np.ndarray:
     """The moving layer inside the box."""
     height, width = picture.shape[:2]
-    rows, columns = box
-    across, down = (cv2.resize(np.ascontiguousarray(motion[..., i]), (width, height))[box] for i in (0, 1))
-    x = across * -height + np.arange(columns.start, columns.stop, dtype=np.float32)
-    y = down * -height + np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
-    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    places = cv2.resize(motion[..., :2] * np.float32(-height), (width, height))[box]
+    places += _pixels(width, height)[box]
+    one_map = None  # x and y are in one
+    return cv2.remap(picture, places, one_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+
+
+@lru_cache(2)
+def _pixels(width: int, height: int) -> np.ndarray:
+    """Where each pixel is, (x, y): float32 [height, width, 2]."""
+    return np.dstack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
 
 
 def _common(a: slice, b: slice) -> slice:

@@ -1,7 +1,8 @@
 """Draws the newest frame and the overlay into any framebuffer: the window's or an off-screen one.
 
-Owns the plate, a viewport-sized picture of the enlarged frame and its bars. A new frame or size repaints it;
-every draw copies it and blends the overlay over the copy, so that a moving pointer costs little. `detail` is
+Owns when the plate is painted anew, a viewport-sized picture of the enlarged frame and its bars, which the upscaler
+keeps: for a new frame or size. Every draw copies it and blends the overlay over the copy, so that a moving pointer
+costs little. `detail` is
 the switch for the photograph's own pixels (detail.py), on until it is turned off. Knows neither Qt nor the
 engine. Thread: the context's, with the context current in every call.
 """
@@ -14,7 +15,6 @@ import numpy as np
 from render.context import is_software
 from render.detail import Photograph, agreed
 from render.overlay import Overlay, OverlayPainter
-from render.surface import Surface
 from render.upscale import Detail, ShaderUpscaler, SoftwareUpscaler, Upscaler
 from render.viewport_map import PictureRect, letterbox
 
@@ -29,9 +29,9 @@ class Renderer:
     def __init__(self, ctx: moderngl.Context, upscaler: Literal["auto", "shader", "software"] = "auto") -> None:
         self._ctx = ctx
         software = is_software(ctx) if upscaler == "auto" else upscaler == "software"
-        self._upscaler: Upscaler = SoftwareUpscaler() if software else ShaderUpscaler(ctx)
+        self._upscaler: Upscaler = SoftwareUpscaler(ctx) if software else ShaderUpscaler(ctx)
         self._overlay = OverlayPainter(ctx)
-        self._plate: Surface | None = None
+        self._size = (0, 0)  # of the plate
         self._frame: tuple[np.ndarray, np.ndarray | None] | None = None  # the image, its motion
         self._photograph: Photograph | None = None
         self._agreed: np.ndarray | None = None  # the newest frame's motion, made when it is painted
@@ -84,27 +84,22 @@ class Renderer:
         """
         size_px = max(1, size_px[0]), max(1, size_px[1])
         self._ctx.enable_only(moderngl.NOTHING)
-        if self._plate is None or self._plate.size != size_px:
-            self._release_plate()
-            self._plate = Surface(self._ctx, size_px)
-            self._painted, self._stale = None, True
         rect = self.picture_rect(size_px)
-        if self._stale:
-            self._repaint(self._plate, rect)
-            self._stale = False
-        self._ctx.copy_framebuffer(framebuffer, self._plate.framebuffer)
+        if self._size != size_px or self._stale:
+            self._repaint(size_px, rect)
+            self._size, self._stale = size_px, False
+        self._upscaler.show(framebuffer)
         framebuffer.use()
         framebuffer.viewport = (0, 0, *size_px)
         if rect is not None:
             self._overlay.draw(overlay, rect, size_px, pixel_ratio)
 
-    def _repaint(self, plate: Surface, rect: PictureRect | None) -> None:
-        if rect is None or rect != self._painted:  # a new plate, or bars of a picture of another shape
-            plate.use()
-            plate.framebuffer.clear(*BACKGROUND, 1.0)
+    def _repaint(self, size_px: tuple[int, int], rect: PictureRect | None) -> None:
+        if rect is None or rect != self._painted or size_px != self._size:  # or bars of a picture of another shape
+            self._upscaler.clear(size_px, BACKGROUND)
             self._painted = rect
         if rect is not None:
-            self._upscaler.paint(plate, rect, self._photograph_in())
+            self._upscaler.paint(rect, self._photograph_in())
 
     def _photograph_in(self) -> Detail | None:
         """The photograph with the newest frame's motion, where it is wanted and belongs to the frame."""
@@ -116,13 +111,7 @@ class Renderer:
             self._agreed = agreed(image, self._photograph, motion)
         return self._photograph, self._agreed
 
-    def _release_plate(self) -> None:
-        if self._plate is not None:
-            self._plate.release()
-            self._plate = None
-
     def release(self) -> None:
         """Frees everything on the GPU; the renderer is done with."""
-        self._release_plate()
         self._upscaler.release()
         self._overlay.release()

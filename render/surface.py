@@ -12,6 +12,7 @@ class Surface:
 
     def __init__(self, ctx: moderngl.Context, size: tuple[int, int]) -> None:
         self.size = size
+        self._ctx = ctx
         self.texture = ctx.texture(size, 4)
         self.texture.repeat_x = self.texture.repeat_y = False
         self.framebuffer = ctx.framebuffer([self.texture])
@@ -20,6 +21,15 @@ class Surface:
         """Draw into it, or a part of it, from now on; OpenGL's rows begin at the bottom."""
         self.framebuffer.use()
         self.framebuffer.viewport = (*lower_left, *(size or self.size))
+
+    def clear(self, colour: tuple[float, float, float]) -> None:
+        """All of one colour, and opaque."""
+        self.use()
+        self.framebuffer.clear(*colour, 1.0)
+
+    def show(self, framebuffer: moderngl.Framebuffer) -> None:
+        """Copies it over all of a framebuffer of its size."""
+        self._ctx.copy_framebuffer(framebuffer, self.framebuffer)
 
     def read(self) -> np.ndarray:
         """What was drawn, uint8 [H, W, 4], row 0 at the top."""

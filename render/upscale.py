@@ -15,6 +15,7 @@ import cv2
 import moderngl
 import numpy as np
 
+from render.board import Board
 from render.detail import Box, Photograph, blend, not_the_photograph
 from render.frame_textures import FrameTextures
 from render.shaders import load_program
@@ -36,8 +37,14 @@ class Upscaler(Protocol):
     def load(self, image: np.ndarray) -> None:
         """Takes the next frame, uint8 [H, W, 4]."""
 
-    def paint(self, plate: Surface, rect: PictureRect, detail: Detail | None = None) -> None:
+    def clear(self, size: tuple[int, int], colour: tuple[float, float, float]) -> None:
+        """The plate is of this size (width, height) and colour."""
+
+    def paint(self, rect: PictureRect, detail: Detail | None = None) -> None:
         """Draws the newest frame into `rect` of the plate (y down from its top), `detail` in it where it grows."""
+
+    def show(self, framebuffer: moderngl.Framebuffer) -> None:
+        """Copies the plate over all of a framebuffer of its size."""
 
     def release(self) -> None:
         """Frees what it holds on the GPU."""
@@ -56,6 +63,7 @@ class ShaderUpscaler:
         self._programs["sharpen"]["amount"] = SHARPEN_AMOUNT
         for unit, name in enumerate(("frame", "photograph", "motion")):
             self._programs["detail"][name] = unit
+        self._plate: Surface | None = None
         self._stages: list[Surface] = []  # doubled, sharpened
         self._photograph = _Kept(ctx, "f1")
         self._motion = _Kept(ctx, "f4")
@@ -65,8 +73,23 @@ class ShaderUpscaler:
         """Takes the next frame, uint8 [H, W, 4]."""
         self._textures.upload(image)
 
-    def paint(self, plate: Surface, rect: PictureRect, detail: Detail | None = None) -> None:
+    def clear(self, size: tuple[int, int], colour: tuple[float, float, float]) -> None:
+        """The plate is of this size and colour."""
+        if self._plate is None or self._plate.size != size:
+            if self._plate is not None:
+                self._plate.release()
+            self._plate = Surface(self._ctx, size)
+        self._plate.clear(colour)
+
+    def show(self, framebuffer: moderngl.Framebuffer) -> None:
+        """Copies the plate."""
+        assert self._plate is not None, "clear it first"
+        self._plate.show(framebuffer)
+
+    def paint(self, rect: PictureRect, detail: Detail | None = None) -> None:
         """Draws the newest frame into `rect` of the plate."""
+        plate = self._plate
+        assert plate is not None, "clear it first"
         source = self._textures.front
         assert source is not None, "load a frame first"
         if rect.width > source.width:
@@ -120,6 +143,8 @@ class ShaderUpscaler:
     def release(self) -> None:
         """Frees textures, stages and programs."""
         self._textures.release()
+        if self._plate is not None:
+            self._plate.release()
         self._release_stages()
         self._photograph.release()
         self._motion.release()
@@ -159,7 +184,9 @@ class _Kept:
 class SoftwareUpscaler:
     """The filter on the CPU; only the finished pixels go to OpenGL."""
 
-    def __init__(self) -> None:
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._ctx = ctx
+        self._board: Board | None = None
         cv2.setNumThreads(1)  # two were no faster here and spun on the model's cores
         self._image: np.ndarray | None = None
 
@@ -168,21 +195,35 @@ class SoftwareUpscaler:
         self._image = image.copy()
         self._image[..., 3] = 255
 
-    def paint(self, plate: Surface, rect: PictureRect, detail: Detail | None = None) -> None:
+    def clear(self, size: tuple[int, int], colour: tuple[float, float, float]) -> None:
+        """The plate is of this size and colour."""
+        if self._board is None or self._board.size != size:
+            if self._board is not None:
+                self._board.release()
+            self._board = Board(self._ctx, size)
+        self._board.clear(colour)
+
+    def show(self, framebuffer: moderngl.Framebuffer) -> None:
+        """Copies the plate."""
+        assert self._board is not None, "clear it first"
+        self._board.show(framebuffer)
+
+    def paint(self, rect: PictureRect, detail: Detail | None = None) -> None:
         """Draws the newest frame into `rect` of the plate."""
         assert self._image is not None, "load a frame first"
+        assert self._board is not None, "clear it first"
         size = (rect.width, rect.height)
         if detail is None or rect.width <= self._image.shape[1]:
             pixels = enlarge(self._image, size)
         else:
             pixels = detailed(self._image, *detail, size)
-        lower_left = (rect.x, plate.size[1] - rect.y - rect.height)
-        upside_down = np.ascontiguousarray(pixels[::-1])  # OpenGL's rows begin at the bottom
-        plate.texture.write(upside_down, viewport=(*lower_left, *size))
+        self._board.write(pixels, (rect.x, rect.y))
 
     def release(self) -> None:
-        """Nothing is held on the GPU."""
-        self._image = None
+        """Frees the plate."""
+        if self._board is not None:
+            self._board.release()
+        self._image = self._board = None
 
 
 def enlarge(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -125,7 +125,7 @@ def test_filling_coarsely_is_filling():
     )
     weight = (2 * weight).clamp_max(1)
     weight[:, :, 8:24, 12:32] = 0.0
-    finely, coarsely = fill(frames, weight), fill_coarsely(frames, weight, 4)
+    finely, coarsely = fill(frames, weight), fill_coarsely(frames * weight, weight, 4)
     apart, filled = (finely - coarsely)[..., 8:24, 12:32].norm(), (finely - frames)[..., 8:24, 12:32].norm()
     assert apart < 0.1 * filled
     torch.testing.assert_close(coarsely[(weight == 1).expand_as(frames)], frames[(weight == 1).expand_as(frames)])
