@@ -34,7 +34,7 @@ class Listening(WordsNet):
     """Takes words for subjects as it was told to, and keeps what it heard of clauses."""
 
     def __init__(self, roles: list[int]) -> None:
-        super().__init__(WordsConfig(looks=3, cell=4, match=4, text_tokens=TOKENS, text_dim=384, role=4, part=4))
+        super().__init__(WordsConfig(looks=3, cell=4, text_tokens=TOKENS, text_dim=384, role=4, part=4))
         self.role = Roles(roles)
         self.heard: Tensor | None = None
 
