@@ -13,12 +13,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from inference.text import TextEncoder
+
+if TYPE_CHECKING:  # it is made of what is read
+    from inference.words import WordsNet
 
 ROLES = ("none", "thing", "camera")  # of a word: a thing's name, where it is a subject
 MOVES = 0.5  # from here on a subject moves
@@ -76,9 +80,7 @@ def clause_text(sentence: str, words: list[tuple[int, int]], subject: Subject) -
 
 def states_of(text: TextEncoder, sentences: list[str], tokens: int) -> list[Tensor]:
     """The states of each sentence's words [L, D], without [CLS] and [SEP]."""
-    return [
-        states[1 : max(int((states.abs().sum(-1) > 0).sum()) - 1, 1)] for states in text.encode(sentences, tokens)
-    ]
+    return [states[1 : max(int((states.abs().sum(-1) > 0).sum()) - 1, 1)] for states in text.encode(sentences, tokens)]
 
 
 def name_states(text: TextEncoder, names: Sequence[str], tokens: int) -> Tensor:
@@ -103,8 +105,8 @@ def whole_words(roles: Tensor, words: list[tuple[int, int]]) -> np.ndarray:
 
 
 @torch.no_grad()
-def read(net: nn.Module, text: TextEncoder, sentence: str, tokens: int) -> list[Clause]:
-    """What a sentence says, clause by clause, in its order. net: a `WordsNet`."""
+def read(net: WordsNet, text: TextEncoder, sentence: str, tokens: int) -> list[Clause]:
+    """What a sentence says, clause by clause, in its order."""
     words = words_of(text, sentence, tokens)
     if not words:
         return []
@@ -119,8 +121,12 @@ def read(net: nn.Module, text: TextEncoder, sentence: str, tokens: int) -> list[
     moves, motions, cameras = net.told(torch.stack([summed_up(one) for one in alone]).to(device))
     return [
         Clause(
-            subject.role, names[n], called[n], bool(moves[n].sigmoid() > MOVES), motions[n].cpu().numpy(),
+            subject.role,
+            names[n],
+            called[n],
+            bool(moves[n].sigmoid() > MOVES),
+            motions[n].cpu().numpy(),
             cameras[n].cpu().numpy(),
-        )  # fmt: skip
+        )
         for n, subject in enumerate(spoken_of)
     ]

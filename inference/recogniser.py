@@ -106,7 +106,7 @@ class Recogniser(nn.Module):
         for block in self._blocks:
             x = block(x)
         x = F.relu6(self._bn1(self._conv_head(x)))  # [K, WIDTH, 5, 5]
-        share = F.adaptive_avg_pool2d(masks, x.shape[2:])
+        share = F.adaptive_avg_pool2d(masks, (x.shape[2], x.shape[3]))
         return (x * share).sum((2, 3)) / share.sum((2, 3)).clamp_min(1e-3)
 
     @torch.no_grad()

@@ -30,8 +30,8 @@ from inference.layer import belonging, has_moved, moving_layer
 from inference.motion.ground import FARTHEST, ground_inverse_depth
 from inference.motion.said import Said
 from inference.package import ModelPackage
-from inference.rollout import Rollout
 from inference.reading import read
+from inference.rollout import Rollout
 from inference.tracks import Tracks
 from inference.words import looks, said
 

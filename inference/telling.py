@@ -17,8 +17,8 @@ SIDES = {  # right, down
     "lower": (0, 1), "bottom": (0, 1),
 }  # fmt: skip
 MIDDLE = ("middle", "center", "centre", "central")
-SIZES = {"big": 1, "bigger": 1, "biggest": 1, "large": 1, "larger": 1, "largest": 1, "huge": 1, "small": -1, "smaller": -1,
-         "smallest": -1, "little": -1, "tiny": -1}  # fmt: skip
+SIZES = {"big": 1, "bigger": 1, "biggest": 1, "large": 1, "larger": 1, "largest": 1, "huge": 1, "small": -1,
+         "smaller": -1, "smallest": -1, "little": -1, "tiny": -1}  # fmt: skip
 COLOURS = {  # RGB
     "red": (200, 40, 40), "orange": (235, 130, 40), "yellow": (235, 205, 60), "green": (70, 150, 60),
     "blue": (50, 100, 200), "purple": (130, 70, 180), "violet": (130, 70, 180), "pink": (235, 130, 170),

@@ -3,12 +3,12 @@
 Owns `WordsNet`, the things of a picture and which of them is meant. Never trains (`training.words`), never makes tracks
 (`inference.motion.said`, which says what the numbers mean). Runs on the caller's thread.
 
-A sentence comes read (`inference.reading`): clauses, each of a subject and what it does. The picture, which is looked at
-through `AffinityNet`, is cut into things. Where there are several, each is cut out and seen by a network that was made
-to recognise a thousand kinds of things (`inference.recogniser`), and a map from what that sees to what names mean says
-which name fits; things and names are then paired so that they fit best together. So names that were never learnt can be
-found, and any name finds the only thing there is. What is learnt here is small: which words are subjects, what a clause
-says of its subject, where things are, and the map.
+A sentence comes read (`inference.reading`): clauses, each of a subject and what it does. The picture, which is looked
+at through `AffinityNet`, is cut into things. Where there are several, each is cut out and seen by a network that was
+made to recognise a thousand kinds of things (`inference.recogniser`), and a map from what that sees to what names
+mean says which name fits; things and names are then paired so that they fit best together. So names that were never
+learnt can be found, and any name finds the only thing there is. What is learnt here is small: which words are
+subjects, what a clause says of its subject, where things are, and the map.
 """
 
 from __future__ import annotations

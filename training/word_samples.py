@@ -23,11 +23,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inference.affinity import AffinityNet
-from inference.text import TextEncoder
-from inference.words import CELL, FEWEST, looks
 from inference.motion.said import MOTION
 from inference.reading import ROLES, clause_text, name_states, states_of, subjects, summed_up, words_of
 from inference.recogniser import Recogniser
+from inference.text import TextEncoder
+from inference.words import CELL, FEWEST, looks
 from training.affinity import relit, zoomed
 from training.causal import MINILM
 from training.clips import video_tensor
@@ -124,9 +124,7 @@ def seen_places(library: Library, affinity: AffinityNet, settings: SampleSetting
     return {"looks": torch.cat(seen).half(), "thing": torch.cat(covered).half()}
 
 
-def seen_things(
-    library: Library, recogniser: Recogniser, settings: SampleSettings, number: int
-) -> dict[str, Tensor]:
+def seen_things(library: Library, recogniser: Recogniser, settings: SampleSettings, number: int) -> dict[str, Tensor]:
     """A file of pictures' things, cut out as they are found: seen float16 [K, WIDTH], and name int16 [K]."""
     index = {name: i for i, name in enumerate(all_names(library))}
     seen, names = [], []

@@ -51,7 +51,6 @@ def test_a_clause_goes_from_its_subject_to_the_next() -> None:
     assert subjects(np.zeros(4, int)) == []
 
 
-
 def test_a_clause_is_without_what_leads_to_the_next(text: TextEncoder) -> None:
     sentence = "The cat hops left, and the dog sleeps while zoom in."
     words = words_of(text, sentence, TOKENS)

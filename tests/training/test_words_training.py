@@ -141,7 +141,6 @@ def test_the_map_from_sight_to_names_is_solved_and_serves_names_that_were_not_le
         assert (fits.argmax(1) == torch.arange(30)).float().mean() > 0.8
 
 
-
 def test_the_loss_is_less_for_a_network_that_knows(package: Path, tmp_path: Path) -> None:
     """Sixty steps on one batch: the loss can be brought down, by what it is made of."""
     recipe = smoke()

@@ -24,19 +24,22 @@ _VERBS = {"flies": {}, "slides": {}, "hops": {"hop": 0.12}, "wobbles": {"swing":
 _EXTRAS = {"spins": {"turn": np.pi}, "turns": {}, "bends": {"sway": 0.2}, "comes closer": {"grow": 0.35},
            "goes away": {"grow": -0.35}}  # fmt: skip
 _PLURAL = {"flies": "fly", "goes": "go", "is": "are", "stays": "stay"}
-_LOOKS = ("red", "blue", "green", "yellow", "white", "black", "brown", "pink", "orange", "grey", "small", "big", "large",
-          "little", "tall", "old", "round", "left", "right", "upper", "lower", "first", "second", "middle")  # fmt: skip
+_LOOKS = (
+    "red", "blue", "green", "yellow", "white", "black", "brown", "pink", "orange", "grey", "small", "big", "large",
+    "little", "tall", "old", "round", "left", "right", "upper", "lower", "first", "second", "middle",
+)  # fmt: skip
 _WHERE = ("on the left", "on the right", "in the middle", "at the top", "at the bottom", "on the table", "in the sky",
           "in front", "in the back", "with the hat", "of glass")  # fmt: skip
 _LINKS = ("with {}", "and {}", "in {}", "of {}", "on {}")
 COMMON = (  # names of what people speak of and the world does not show
-    "man", "woman", "girl", "boy", "child", "kid", "person", "people", "baby", "lady", "guy", "dancer", "player", "crowd",
-    "dog", "cat", "horse", "cow", "bird", "fish", "sheep", "duck", "animal", "puppy", "kitten", "butterfly", "dinosaur",
-    "plane", "ship", "boat", "train", "vehicle", "bike", "motorbike", "tractor", "ball", "flower", "flowers", "tree",
-    "leaf", "leaves", "grass", "cloud", "clouds", "sun", "water", "waves", "river", "waterfall", "smoke", "fire", "snow",
-    "stone", "rock", "mountain", "building", "tower", "bridge", "sign", "flag", "chair", "table", "box", "bottle", "glass",
-    "bowl", "plate", "robot", "doll", "figure", "head", "hand", "arm", "leg", "eyes", "hair", "tail", "wing", "wheel",
-    "cake", "bread", "fruit", "statue", "curtain", "door", "window", "bag", "seeds", "petals", "brush", "drums",
+    "man", "woman", "girl", "boy", "child", "kid", "person", "people", "baby", "lady", "guy", "dancer", "player",
+    "crowd", "dog", "cat", "horse", "cow", "bird", "fish", "sheep", "duck", "animal", "puppy", "kitten",
+    "butterfly", "dinosaur", "plane", "ship", "boat", "train", "vehicle", "bike", "motorbike", "tractor", "ball",
+    "flower", "flowers", "tree", "leaf", "leaves", "grass", "cloud", "clouds", "sun", "water", "waves", "river",
+    "waterfall", "smoke", "fire", "snow", "stone", "rock", "mountain", "building", "tower", "bridge", "sign",
+    "flag", "chair", "table", "box", "bottle", "glass", "bowl", "plate", "robot", "doll", "figure", "head", "hand",
+    "arm", "leg", "eyes", "hair", "tail", "wing", "wheel", "cake", "bread", "fruit", "statue", "curtain", "door",
+    "window", "bag", "seeds", "petals", "brush", "drums",
 )  # fmt: skip
 
 
