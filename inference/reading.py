@@ -75,7 +75,8 @@ def words_of(text: TextEncoder, sentence: str, tokens: int) -> list[tuple[int, i
 
 def clause_text(sentence: str, words: list[tuple[int, int]], subject: Subject) -> str:
     """A subject's clause by itself, without what leads over to the next one."""
-    return _ENDS.sub("", sentence[words[subject.begins][0] : words[subject.ends - 1][1]])
+    whole = sentence[words[subject.begins][0] : words[subject.ends - 1][1]]
+    return _ENDS.sub("", whole) or whole
 
 
 def states_of(text: TextEncoder, sentences: list[str], tokens: int) -> list[Tensor]:

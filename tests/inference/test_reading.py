@@ -58,6 +58,8 @@ def test_a_clause_is_without_what_leads_to_the_next(text: TextEncoder) -> None:
     roles = np.array([{"cat": THING, "dog": THING, "zoom": SHOT}.get(word, NONE) for word in spoken])
     cut = [clause_text(sentence, words, subject) for subject in subjects(roles)]
     assert cut == ["The cat hops left, and the", "dog sleeps", "zoom in"]
+    (link,) = subjects(np.array([THING]))  # taken for a subject by mistake
+    assert clause_text("and", words_of(text, "and", TOKENS), link) == "and"
 
 
 def test_what_another_clause_says_does_not_change_how_one_is_read(text: TextEncoder) -> None:
