@@ -130,11 +130,10 @@ class BlendConfig:
 
 @dataclass(frozen=True)
 class WordsConfig:
-    """What a sentence moves in a picture: `inference.words`. Widths of its four small networks."""
+    """What a sentence moves in a picture: `inference.words`. Widths of its small networks."""
 
     looks: int  # numbers of a cell of 8x8 pixels that the affinity network gives
     cell: int
-    match: int  # numbers in which places and names are compared
     text_tokens: int  # of a sentence that are read
     text_dim: int  # of a token's state
     role: int

@@ -23,6 +23,7 @@ from inference.depth import DepthNet
 from inference.errors import UserError
 from inference.generator import Generator
 from inference.precision import fastest_dtype
+from inference.recogniser import Recogniser
 from inference.text import TextEncoder
 from inference.words import WordsNet
 
@@ -35,6 +36,7 @@ BACKDROP = "backdrop.safetensors"  # only where it has a [backdrop]
 BLEND = "blend.safetensors"  # only where it has a [blend]
 WORDS = "words.safetensors"  # only where it has a [words]
 TEXT_FOLDER = "minilm"  # beside the package's own folder: several packages share one text encoder
+RECOGNISER_FOLDER = "recogniser"  # likewise, where a package has words
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class ModelPackage:
     backdrop: BackdropNet | None
     blend: BlendNet | None
     words: WordsNet | None
+    recogniser: Recogniser | None  # what words look through
     text: TextEncoder
     device: torch.device
     dtype: torch.dtype
@@ -84,10 +87,12 @@ class ModelPackage:
         for convolutions in (autoencoder, blend):
             if convolutions is not None:
                 convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
+        recogniser = Recogniser.load(path.parent / RECOGNISER_FOLDER).to(device) if words is not None else None
         text = TextEncoder.load(path.parent / TEXT_FOLDER)
         return cls(
-            config, autoencoder, generator, affinity, depth, backdrop, blend, words, text, torch.device(device), dtype
-        )
+            config, autoencoder, generator, affinity, depth, backdrop, blend, words, recogniser, text,
+            torch.device(device), dtype,
+        )  # fmt: skip
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

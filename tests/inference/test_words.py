@@ -1,60 +1,52 @@
-"""A sentence and a picture: parts and subjects, things told apart, names given to them, and what then moves."""
+"""A picture and what was read: things told apart, names given to them, and what then moves."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from inference.config import WordsConfig
-from inference.motion.said import CAMERA, MOTION
+from inference.motion.said import CAMERA, MOTION, Said
 from inference.package import ModelPackage
+from inference.reading import Clause
 from inference.stream import Stream
-from inference.words import FEWEST, MOST_PLACES, ROLES, Subject, WordsNet, said, subjects, things
+from inference.words import FEWEST, MOST_PLACES, WordsNet, paired, said, things
 from tests.tiny import tiny_config, write_package
 
-NONE, THING, SHOT = range(len(ROLES))
 H, W = 8, 12
 
 
-class Roles(torch.nn.Module):
-    def forward(self, states: Tensor) -> Tensor:
-        return torch.nn.functional.one_hot(states[:, 0].long(), len(ROLES)).float()
-
-
 class Told(WordsNet):
-    """A network that was told everything: a state's first numbers are its role, whether it moves, which name it is."""
+    """A network that was told everything: a name's state says which name it is."""
 
     def __init__(self, like: Tensor, thing: Tensor) -> None:
-        super().__init__(WordsConfig(looks=3, cell=4, match=4, text_tokens=8, text_dim=8, role=4, part=4))
+        super().__init__(WordsConfig(looks=3, cell=4, text_tokens=8, text_dim=4, role=4, part=4))
         self._like, self._thing = like, thing
-        self.role = Roles()
 
-    def looked_at(self, looks: Tensor) -> tuple[Tensor, Tensor]:
-        return self._like, self._thing
+    def looked_at(self, looks: Tensor) -> Tensor:
+        return self._thing
 
-    def fits(self, like: Tensor, names: Tensor) -> Tensor:
-        return like @ names[:, 2:6].T
+    def fits(self, seen: Tensor, names: Tensor) -> Tensor:
+        return seen @ names.T
 
-    def told(self, parts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        motion, camera = torch.zeros(len(parts), len(MOTION)), torch.zeros(len(parts), len(CAMERA))
-        motion[:, 0] = 0.3
-        camera[:, 3] = 1.0
-        return parts[:, 8 + 1] * 20 - 10, motion, camera  # by the greatest of the part
+    def seen(self, picture: np.ndarray, things: Sequence[np.ndarray]) -> Tensor:
+        """As a recogniser that was told everything, too."""
+        return torch.stack([self._like[torch.from_numpy(thing)].mean(0) for thing in things])
 
 
-def word(role: int, moves: float = 0.0, name: int = -1) -> Tensor:
-    state = torch.zeros(8)
-    state[0], state[1], state[7] = role, moves, 1.0
+def answered(net: Told, *arguments: Any) -> Said:
+    return said(net, net, *arguments)  # type: ignore[arg-type]
+
+
+def clause(name: int, *, moves: bool = True, role: str = "thing", called: str = "toy") -> Clause:
+    state, motion, camera = torch.zeros(4), np.zeros(len(MOTION)), np.zeros(len(CAMERA))
     if name >= 0:
-        state[2 + name] = 1.0
-    return state
-
-
-def sentence(*words: Tensor) -> Tensor:
-    """With [CLS], [SEP], and a row of no token."""
-    edge = word(NONE)
-    return torch.stack([edge, *words, edge, torch.zeros(8)])[None]
+        state[name] = 1.0
+    motion[0], camera[3] = 0.3, 1.0
+    return Clause(role, called, state, moves, motion, camera)
 
 
 def picture() -> tuple[Told, Tensor]:
@@ -68,23 +60,16 @@ def picture() -> tuple[Told, Tensor]:
 
 
 LOOKS = torch.zeros(1, 3, H, W)
+GREY = np.full((8 * H, 8 * W, 3), 128, np.uint8)
 
 
 def columns(numbers: np.ndarray) -> tuple[int, int]:
     return int((numbers % W).min()), int((numbers % W).max())
 
 
-def test_a_part_goes_from_its_subject_to_the_next() -> None:
-    roles = np.array([NONE, THING, THING, NONE, NONE, SHOT, NONE, THING])
-    assert subjects(roles) == [
-        Subject("thing", 1, 3, 0, 5), Subject("camera", 5, 6, 5, 7), Subject("thing", 7, 8, 7, 8)
-    ]  # fmt: skip
-    assert subjects(np.zeros(4, int)) == []
-
-
 def test_things_that_touch_are_told_apart_and_crumbs_are_none() -> None:
     net, features = picture()
-    thing = net.looked_at(LOOKS)[1].sigmoid().numpy()
+    thing = net.looked_at(LOOKS).sigmoid().numpy()
     thing[0, : FEWEST - 1] = 0.9
     found = sorted(columns(np.flatnonzero(one)) for one in things(thing, features))
     assert found == [(2, 5), (6, 9)]
@@ -93,7 +78,7 @@ def test_things_that_touch_are_told_apart_and_crumbs_are_none() -> None:
 def test_only_the_named_thing_moves() -> None:
     net, features = picture()
     for name, expected in ((0, (2, 5)), (1, (6, 9))):
-        answer = said(net, LOOKS, features, sentence(word(THING, 1.0, name), word(NONE)))
+        answer = answered(net, LOOKS, features, GREY, [clause(name)])
         (moved,) = answer.things
         assert columns(moved.numbers) == expected
         assert answer.camera is None
@@ -104,7 +89,7 @@ def test_only_the_named_thing_moves() -> None:
 
 def test_a_name_that_was_never_learnt_finds_what_is_left() -> None:
     net, features = picture()
-    answer = said(net, LOOKS, features, sentence(word(THING, 0.0, 0), word(NONE), word(THING, 1.0, 3)))
+    answer = answered(net, LOOKS, features, GREY, [clause(0, moves=False), clause(3)])
     (moved,) = answer.things
     assert columns(moved.numbers) == (6, 9)
 
@@ -112,25 +97,37 @@ def test_a_name_that_was_never_learnt_finds_what_is_left() -> None:
 def test_the_rest_takes_no_thing_from_what_moves() -> None:
     net, features = picture()
     for name, expected in ((0, (2, 5)), (1, (6, 9))):
-        answer = said(net, LOOKS, features, sentence(word(THING, 1.0, name), word(NONE), word(THING)))
+        answer = answered(net, LOOKS, features, GREY, [clause(name), clause(-1, moves=False, called="rest")])
         (moved,) = answer.things
         assert columns(moved.numbers) == expected
     net._thing[:, 6:] = -5.0  # one thing alone, and two names
-    answer = said(net, LOOKS, features, sentence(word(THING), word(NONE), word(THING, 1.0, 3)))
+    answer = answered(net, LOOKS, features, GREY, [clause(-1, moves=False), clause(3)])
     assert [columns(moved.numbers) for moved in answer.things] == [(2, 5)]
 
 
 def test_what_stays_still_and_what_says_nothing_move_nothing() -> None:
     net, features = picture()
-    assert said(net, LOOKS, features, sentence(word(THING, 0.0, 0))).things == ()
-    assert said(net, LOOKS, features, sentence(word(NONE), word(NONE))).things == ()
-    assert said(net, LOOKS, features, torch.zeros(1, 5, 8)).things == ()
-    assert said(net, LOOKS, features, sentence()).things == ()
+    assert answered(net, LOOKS, features, GREY, [clause(0, moves=False)]).things == ()
+    assert answered(net, LOOKS, features, GREY, []).things == ()
+
+
+def test_the_left_one_is_on_the_left_whatever_its_name_looks_like() -> None:
+    net, features = picture()
+    for side, expected in (("left", (2, 5)), ("right", (6, 9))):
+        answer = answered(net, LOOKS, features, GREY, [clause(3, called=f"{side} toy")])
+        assert [columns(moved.numbers) for moved in answer.things] == [expected]
+
+
+def test_things_and_names_are_paired_so_that_they_fit_best_together() -> None:
+    both_like_the_first = np.array([[5.0, 4.0], [4.0, 0.0]])  # [things, names]
+    assert sorted(paired(both_like_the_first, np.ones(2, bool))) == [(0, 1), (1, 0)]
+    assert paired(both_like_the_first[:1], np.array([False, True])) == [(0, 1)]
+    assert paired(both_like_the_first[:, :1], np.ones(1, bool)) == [(0, 0)]
 
 
 def test_the_camera_has_its_part() -> None:
     net, features = picture()
-    answer = said(net, LOOKS, features, sentence(word(THING, 1.0, 0), word(SHOT), word(NONE)))
+    answer = answered(net, LOOKS, features, GREY, [clause(0), clause(-1, role="camera")])
     assert len(answer.things) == 1
     assert answer.camera is not None
     assert answer.camera[3] == 1.0
@@ -139,7 +136,7 @@ def test_the_camera_has_its_part() -> None:
 def test_a_thing_as_large_as_the_picture_brings_no_more_tracks_than_there_is_room_for() -> None:
     like, thing, features = torch.ones(24, 32, 4), torch.full((24, 32), 5.0), torch.zeros(1, 2, 24, 32)
     looked = torch.zeros(1, 3, 24, 32)
-    (moved,) = said(Told(like, thing), looked, features, sentence(word(THING, 1.0, 0))).things
+    (moved,) = answered(Told(like, thing), looked, features, GREY, [clause(0)]).things
     assert MOST_PLACES < len(moved.numbers) <= 24 * 32 / 2  # a chequered half
 
 
@@ -148,7 +145,7 @@ def test_a_package_with_words_answers_and_one_without_moves_nothing(tmp_path) ->
     stream = Stream(ModelPackage.load(write_package(tmp_path)))
     stream.open(picture)
     assert stream.said("the toy flies up").things == ()
-    words = WordsConfig(looks=27, cell=8, match=4, text_tokens=24, text_dim=384, role=8, part=8)
+    words = WordsConfig(looks=27, cell=8, text_tokens=24, text_dim=384, role=8, part=8)
     with_words = write_package(tmp_path / "with", replace(tiny_config(), words=words))
     stream = Stream(ModelPackage.load(with_words))
     stream.open(picture)

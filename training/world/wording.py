@@ -161,7 +161,7 @@ def sentence(rng: np.random.Generator, names: Sequence[str]) -> Meant:
         text, subject, meant.camera = _shot(rng)
         clauses.insert(0 if rng.random() < 0.2 else len(clauses), (text, subject, CAMERA_NAME))
     glue = str(rng.choice([", ", ", ", ", ", " and ", ", and ", " while ", ". ", "; ", ", then "]))
-    meant.text = _typed(rng, glue.join(text for text, _, _ in clauses))
+    meant.text = typed(rng, glue.join(text for text, _, _ in clauses))
     meant.subjects = [(subject, name) for _, subject, name in clauses]
     return meant
 
@@ -292,11 +292,11 @@ def _shot(rng: np.random.Generator) -> tuple[str, str, np.ndarray]:
 def _description(rng: np.random.Generator, names: list[str]) -> Meant:
     """A sentence that moves nothing."""
     if not names or rng.random() < 0.3:
-        return Meant(_typed(rng, str(rng.choice(_SCENES))))
+        return Meant(typed(rng, str(rng.choice(_SCENES))))
     told = [names[i] for i in rng.permutation(len(names))][: 1 + (rng.random() < 0.4)]
     if rng.random() < 0.45:
         told_still = ", ".join(f"{_article(rng, name)} {_agreed(rng.choice(_STILL), name)}" for name in told)
-        return Meant(_typed(rng, told_still), [(name, name) for name in told], still=set(told))
+        return Meant(typed(rng, told_still), [(name, name) for name in told], still=set(told))
     things = []
     for name in told:
         look = str(rng.choice(_LOOKS))
@@ -305,7 +305,7 @@ def _description(rng: np.random.Generator, names: list[str]) -> Meant:
     text = str(rng.choice(_KINDS)).format(" and ".join(things))
     if rng.random() < 0.6:
         text = f"{text} {rng.choice(_PLACES)}"
-    return Meant(_typed(rng, text), [(name, name) for name in told], still=set(told))
+    return Meant(typed(rng, text), [(name, name) for name in told], still=set(told))
 
 
 def _article(rng: np.random.Generator, name: str) -> str:
@@ -322,7 +322,7 @@ def _agreed(verb: str, name: str) -> str:
     return " ".join([swaps[first], *rest])
 
 
-def _typed(rng: np.random.Generator, text: str) -> str:
+def typed(rng: np.random.Generator, text: str) -> str:
     """As people type: mostly small letters, sometimes a full stop."""
     text = " ".join(text.split())
     if text and rng.random() < 0.15:
