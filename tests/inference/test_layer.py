@@ -77,3 +77,11 @@ def test_another_thing_that_looks_alike_stays():
     belongs = belonging(features, torch.tensor([[[0.2, 0.5]]]), SEEN, 1.0).view(36, 64)
     assert belongs[12:24, 8:18].min() > 0.9
     assert belongs[:, 28:38].max() < 0.05
+
+
+def test_tracks_that_are_seen_throughout_are_looked_at_once_and_give_the_same():
+    belongs, visible = torch.rand(2, 12, 5), torch.rand(2, 1, 5).gt(0.4).expand(-1, 3, -1)
+    otherwise = visible.clone()
+    otherwise[:, 2] = ~otherwise[:, 2]
+    assert torch.equal(moving_layer(belongs, visible)[:, :2], moving_layer(belongs, otherwise)[:, :2])
+    assert torch.equal(moving_layer(belongs, visible)[:, 2], moving_layer(belongs, visible)[:, 0])
