@@ -263,6 +263,9 @@ class Conductor(QObject):
         if self._shown is not None and self._shown.index == index:
             self.clip.add(self._shown)
             self._shown = None
+        coming = self._window.player.coming
+        if coming is not None and not self._window.toys.composing:
+            self._window.viewport.prepare(coming)
 
     def _on_paths(self) -> None:
         self._window.actions_by_id["path_tool"].setChecked(self._window.paths.tool.on)

@@ -142,8 +142,8 @@ class Player:
             next_s = [start_s + demo.seconds]
             if events:
                 next_s.append(start_s + events[0].time_s)
-            if (due_s := self._engine.ring.next_due_s) is not None:
-                next_s.append(due_s)
+            if (coming := self._engine.ring.coming) is not None:
+                next_s.append(coming.due_s)
             self._woken.wait(max(0.0, min(next_s) - time.monotonic()))
             self._woken.clear()
         if not any(shown.frame.index > 0 for shown in playback.shown):

@@ -28,11 +28,11 @@ class FramePacer(QObject):
         frame = self._ring.due(now_s)
         if frame is not None:
             self.frame_due.emit(frame)
-        next_s = self._ring.next_due_s
-        if next_s is None:
+        coming = self._ring.coming
+        if coming is None:
             self._timer.stop()
         else:
-            self._timer.start(max(0, math.ceil((next_s - now_s) * 1000.0)))
+            self._timer.start(max(0, math.ceil((coming.due_s - now_s) * 1000.0)))
 
     def stop(self) -> None:
         """Shows nothing more until the next `wake`."""

@@ -9,6 +9,7 @@ signals.
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import Future
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
 
 from desktop.pace import FramePacer
-from inference.channels import Load, Pause, Restart, Resume, SetPrompt
+from inference.channels import Frame, Load, Pause, Restart, Resume, SetPrompt
 from inference.engine import Engine
 from inference.lifecycle import EngineEvent, EngineState, FramesReady, StateChanged
 
@@ -103,6 +104,12 @@ class Player(QObject):
         if bool(self._holds) != before:
             log.info("hold=%s reasons=%s", bool(self._holds), sorted(self._holds))
             self.engine.send(Pause() if self._holds else Resume())
+
+    @property
+    def coming(self) -> Frame | None:
+        """The frame that will be due next, where it waits already and there is time until then."""
+        frame = self.engine.ring.coming
+        return frame if frame is not None and frame.due_s > time.monotonic() else None
 
     def stop(self) -> None:
         """Ends the engine; called once, when the window closes. `ended` says whether it did in time."""

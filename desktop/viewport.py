@@ -92,6 +92,11 @@ class Viewport(QOpenGLWindow):
         if moved:
             self.pointer.reframe()
 
+    def prepare(self, frame: Frame) -> None:
+        """Enlarges the frame that `show_frame` will be given next, ahead of its time: while this one is looked at."""
+        if self._renderer is not None:
+            self._renderer.prepare(frame.image, frame.motion)
+
     def shown_picture(self) -> np.ndarray | None:
         """What is shown now, without points and words: uint8 [H, W, 3] at the size it has on the screen. None before
         the first picture.

@@ -275,10 +275,10 @@ class FrameRing:
             self._frames.clear()
 
     @property
-    def next_due_s(self) -> float | None:
-        """When the oldest waiting frame is due, or None."""
+    def coming(self) -> Frame | None:
+        """The frame that waits to be due next, or None."""
         with self._lock:
-            return self._frames[0].due_s if self._frames else None
+            return self._frames[0] if self._frames else None
 
     @property
     def dropped(self) -> int:

@@ -34,7 +34,8 @@ class Renderer:
         self._size = (0, 0)  # of the plate
         self._frame: tuple[np.ndarray, np.ndarray | None] | None = None  # the image, its motion
         self._photograph: Photograph | None = None
-        self._agreed: np.ndarray | None = None  # the newest frame's motion, made when it is painted
+        self._given: np.ndarray | None = None  # what the frame's image is a copy of
+        self._ahead: tuple[np.ndarray | None, Detail | None] | None = None  # a given image, and what it is painted with
         self._detail = True
         self._painted: PictureRect | None = None
         self._stale = True
@@ -47,12 +48,21 @@ class Renderer:
     @detail.setter
     def detail(self, on: bool) -> None:
         self._detail = on
-        self._stale = True
+        self._ahead, self._stale = None, True
 
     def set_photograph(self, pixels: np.ndarray | None) -> None:
         """The picture behind the frames that follow, uint8 [H, W, 3] of their shape at its own resolution, or none."""
         self._photograph = None if pixels is None else Photograph(pixels)
-        self._agreed, self._stale = None, True
+        self._ahead, self._stale = None, True
+
+    def prepare(self, image: np.ndarray, motion: np.ndarray | None = None) -> None:
+        """What can be done ahead for the frame that `set_frame` will be given next: with the same image it is then only
+        laid into the plate. Draws nothing and needs no context.
+        """
+        if self._size != (0, 0):
+            rect = letterbox((image.shape[1], image.shape[0]), self._size)
+            self._ahead = image, self._detail_of(image, motion)
+            self._upscaler.prepare(image, (rect.width, rect.height), self._ahead[1])
 
     def set_frame(self, image: np.ndarray, motion: np.ndarray | None = None) -> None:
         """The frame to show from the next draw on: uint8 [H, W, 4], row 0 at the top. Its alpha is not used.
@@ -63,8 +73,7 @@ class Renderer:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 4 or 0 in image.shape:
             raise ValueError(f"a frame is uint8 [H, W, 4], not {image.dtype} {list(image.shape)}")
         self._upscaler.load(image)
-        self._frame = image.copy(), motion
-        self._agreed, self._stale = None, True
+        self._frame, self._given, self._stale = (image.copy(), motion), image, True
 
     def picture_rect(self, size_px: tuple[int, int]) -> PictureRect | None:
         """Where the picture lies in a viewport of (width, height) device pixels; None before a frame."""
@@ -98,18 +107,16 @@ class Renderer:
         if rect is None or rect != self._painted or size_px != self._size:  # or bars of a picture of another shape
             self._upscaler.clear(size_px, BACKGROUND)
             self._painted = rect
-        if rect is not None:
-            self._upscaler.paint(rect, self._photograph_in())
+        if rect is not None and self._frame is not None:
+            if self._ahead is None or self._ahead[0] is not self._given:
+                self._ahead = self._given, self._detail_of(*self._frame)
+            self._upscaler.paint(rect, self._ahead[1])
 
-    def _photograph_in(self) -> Detail | None:
-        """The photograph with the newest frame's motion, where it is wanted and belongs to the frame."""
-        assert self._frame is not None
-        image, motion = self._frame
+    def _detail_of(self, image: np.ndarray, motion: np.ndarray | None) -> Detail | None:
+        """The photograph with the frame's motion, where it is wanted and belongs to the frame."""
         if not self._detail or self._photograph is None or not self._photograph.matches(image):
             return None
-        if self._agreed is None:
-            self._agreed = agreed(image, self._photograph, motion)
-        return self._photograph, self._agreed
+        return self._photograph, agreed(image, self._photograph, motion)
 
     def release(self) -> None:
         """Frees everything on the GPU; the renderer is done with."""

@@ -9,6 +9,7 @@ from the model; hence the second form. A test holds one against the other. Both 
 plate (see renderer.py) and leave the rest of it alone. Thread: the context's.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
@@ -36,6 +37,9 @@ class Upscaler(Protocol):
 
     def load(self, image: np.ndarray) -> None:
         """Takes the next frame, uint8 [H, W, 4]."""
+
+    def prepare(self, image: np.ndarray, size: tuple[int, int], detail: Detail | None) -> None:
+        """`paint` will be asked for this image, size and detail: what can be done ahead. Needs no context."""
 
     def clear(self, size: tuple[int, int], colour: tuple[float, float, float]) -> None:
         """The plate is of this size (width, height) and colour."""
@@ -72,6 +76,9 @@ class ShaderUpscaler:
     def load(self, image: np.ndarray) -> None:
         """Takes the next frame, uint8 [H, W, 4]."""
         self._textures.upload(image)
+
+    def prepare(self, image: np.ndarray, size: tuple[int, int], detail: Detail | None) -> None:
+        """Nothing: the GPU does all of it when it paints."""
 
     def clear(self, size: tuple[int, int], colour: tuple[float, float, float]) -> None:
         """The plate is of this size and colour."""
@@ -181,6 +188,20 @@ class _Kept:
         self._texture = self._array = None
 
 
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """An enlarged frame."""
+
+    image: np.ndarray
+    size: tuple[int, int]
+    detail: Detail | None
+    pixels: np.ndarray
+
+    def answers(self, image: np.ndarray | None, size: tuple[int, int], detail: Detail | None) -> bool:
+        """Whether it is what `paint` is asked for: the same arrays, not equal ones."""
+        return self.image is image and self.size == size and self.detail is detail
+
+
 class SoftwareUpscaler:
     """The filter on the CPU; only the finished pixels go to OpenGL."""
 
@@ -189,11 +210,16 @@ class SoftwareUpscaler:
         self._board: Board | None = None
         cv2.setNumThreads(1)  # two were no faster here and spun on the model's cores
         self._image: np.ndarray | None = None
+        self._given: np.ndarray | None = None  # what `_image` is a copy of
+        self._ready: _Ready | None = None
 
     def load(self, image: np.ndarray) -> None:
         """Takes the next frame, uint8 [H, W, 4]."""
-        self._image = image.copy()
-        self._image[..., 3] = 255
+        self._image, self._given = image.copy(), image
+
+    def prepare(self, image: np.ndarray, size: tuple[int, int], detail: Detail | None) -> None:
+        """Enlarges it."""
+        self._ready = _Ready(image, size, detail, _enlarged(image, size, detail))
 
     def clear(self, size: tuple[int, int], colour: tuple[float, float, float]) -> None:
         """The plate is of this size and colour."""
@@ -213,17 +239,25 @@ class SoftwareUpscaler:
         assert self._image is not None, "load a frame first"
         assert self._board is not None, "clear it first"
         size = (rect.width, rect.height)
-        if detail is None or rect.width <= self._image.shape[1]:
-            pixels = enlarge(self._image, size)
+        if self._ready is not None and self._ready.answers(self._given, size, detail):
+            pixels = self._ready.pixels
         else:
-            pixels = detailed(self._image, *detail, size)
+            pixels = _enlarged(self._image, size, detail)
         self._board.write(pixels, (rect.x, rect.y))
 
     def release(self) -> None:
         """Frees the plate."""
         if self._board is not None:
             self._board.release()
-        self._image = self._board = None
+        self._image = self._given = self._board = self._ready = None
+
+
+def _enlarged(image: np.ndarray, size: tuple[int, int], detail: Detail | None) -> np.ndarray:
+    opaque = image.copy()
+    opaque[..., 3] = 255
+    if detail is None or size[0] <= image.shape[1]:
+        return enlarge(opaque, size)
+    return detailed(opaque, *detail, size)
 
 
 def enlarge(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -47,7 +47,7 @@ def test_the_hand_is_drawn_where_it_drags(empty_desk: Desk) -> None:
     empty_desk.wait(lambda: len(controlled(empty_desk)) > 0)
     empty_desk.key("space")
     empty_desk.wait_for_state(EngineState.PAUSED)
-    empty_desk.wait(lambda: window.player.engine.ring.next_due_s is None)
+    empty_desk.wait(lambda: window.player.engine.ring.coming is None)
     with_hand = empty_desk.screen().astype(int)
     tip = window.viewport.widget_position(window.conductor.guide.at)
     window.viewport.follow(None)
@@ -83,7 +83,7 @@ def test_the_guide_rests_while_paused(empty_desk: Desk) -> None:
     empty_desk.key("space")
     empty_desk.wait_for_state(EngineState.PAUSED)
     at = empty_desk.window.conductor.guide.at
-    empty_desk.wait(lambda: empty_desk.window.player.engine.ring.next_due_s is None)
+    empty_desk.wait(lambda: empty_desk.window.player.engine.ring.coming is None)
     assert empty_desk.window.conductor.guide.at == at
 
 

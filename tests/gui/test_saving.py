@@ -92,7 +92,7 @@ def test_without_frames_there_is_nothing_to_save(desk: Desk) -> None:
     desk.wait(lambda: desk.window.player.paused_by_person)
     conductor, ring = desk.window.conductor, desk.window.player.engine.ring
     desk.wait_for_state(EngineState.PAUSED)
-    desk.wait(lambda: ring.next_due_s is None and conductor._shown is None)
+    desk.wait(lambda: ring.coming is None and conductor._shown is None)
     conductor.clip.clear()
     desk.key("ctrl+shift+s")
     desk.wait(lambda: "Nothing has moved yet" in desk.window.stage.banner.text)

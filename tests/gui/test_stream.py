@@ -54,7 +54,7 @@ def test_nothing_repaints_while_paused(desk: Desk, qtbot: QtBot, monkeypatch: py
 def test_overlay_repaints_at_most_sixty_times_a_second(desk: Desk) -> None:
     desk.key("space")
     desk.wait_for_state(EngineState.PAUSED)
-    desk.wait(lambda: desk.window.player.engine.ring.next_due_s is None)
+    desk.wait(lambda: desk.window.player.engine.ring.coming is None)
     swaps: list[float] = []
     desk.window.viewport.frameSwapped.connect(lambda: swaps.append(time.monotonic()))
     model = desk.window.points

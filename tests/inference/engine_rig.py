@@ -62,8 +62,8 @@ class Rig:
     def _hear(self, event: EngineEvent) -> None:
         self.events.append(event)
         if isinstance(event, FramesReady):
-            while (next_s := self.engine.ring.next_due_s) is not None:
-                frame = self.engine.ring.due(next_s)
+            while (coming := self.engine.ring.coming) is not None:
+                frame = self.engine.ring.due(coming.due_s)
                 assert frame is not None
                 self.frames.append(frame)
 

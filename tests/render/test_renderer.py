@@ -167,3 +167,30 @@ def test_no_opengl_is_told_in_a_sentence(monkeypatch):
     monkeypatch.setattr(moderngl, "create_context", fails)
     with pytest.raises(context.GLUnavailable, match=r"eglInitialize failed.*Nothing was drawn.*apt-get install"):
         context.offscreen_context()
+
+
+def test_a_frame_prepared_ahead_is_painted_as_any_other(ctx: moderngl.Context) -> None:
+    rng = np.random.default_rng(3)
+    photograph = rng.integers(0, 256, (288, 512, 3), np.uint8)
+    frames = [rng.integers(0, 256, (72, 128, 4), np.uint8) for _ in range(3)]
+    motion = np.zeros((18, 32, 4), np.float32)
+    motion[..., 2] = 0.5
+    drawn: dict[bool, list[np.ndarray]] = {False: [], True: []}
+    for ahead in drawn:
+        renderer, surface = Renderer(ctx, "software"), Surface(ctx, (400, 300))
+        renderer.set_photograph(photograph)
+        for i, frame in enumerate(frames):
+            if ahead:
+                renderer.prepare(frames[min(i + (i == 1), 2)], motion)  # the second time another one than comes
+            renderer.set_frame(frame, motion)
+            renderer.draw(surface.framebuffer, (400, 300))
+            drawn[ahead].append(surface.read())
+            if ahead:
+                renderer.prepare(frames[(i + 1) % 3], motion)
+        renderer.detail = False  # nothing that was prepared before holds now
+        renderer.draw(surface.framebuffer, (400, 300))
+        drawn[ahead].append(surface.read())
+        renderer.release()
+    for plain, prepared in zip(drawn[False], drawn[True], strict=True):
+        assert np.array_equal(plain, prepared)
+    assert not np.array_equal(drawn[True][2], drawn[True][3])
