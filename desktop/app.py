@@ -47,6 +47,8 @@ def application(arguments: Sequence[str] = ()) -> QApplication:
     QSurfaceFormat.setDefaultFormat(form)  # before the first context, hence before the application
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
     QCoreApplication.setApplicationName(resources.APP_NAME)
+    # A window asks for a paint when a frame is due: there is nothing to wait for (Qt would, 5 ms).
+    os.environ.setdefault("QT_QPA_UPDATE_IDLE_TIME", "0")
     app = QApplication([resources.APP_NAME, *arguments])
     # Qt would throw away all but the newest of the moves that wait; the engine follows the whole way (desktop.pointer).
     # After the application, whose X11 plug-in turns it on.

@@ -70,6 +70,7 @@ class Conductor(QObject):
         w.player.state_changed.connect(self._on_state)
         w.player.told.connect(lambda text: w.stage.banner.show_problem(UserError(text)))
         w.player.frame_due.connect(self._on_frame)
+        w.player.frame_coming.connect(self._on_coming)
         w.viewport.frame_shown.connect(self._on_shown)
         w.viewport.dropped.connect(self._on_dropped)
         w.toys.composing_changed.connect(self._on_composing)
@@ -263,9 +264,11 @@ class Conductor(QObject):
         if self._shown is not None and self._shown.index == index:
             self.clip.add(self._shown)
             self._shown = None
-        coming = self._window.player.coming
-        if coming is not None and not self._window.toys.composing:
-            self._window.viewport.prepare(coming)
+        self._window.player.look_ahead()
+
+    def _on_coming(self, frame: Frame) -> None:
+        if not self._window.toys.composing:
+            self._window.viewport.prepare(frame)
 
     def _on_paths(self) -> None:
         self._window.actions_by_id["path_tool"].setChecked(self._window.paths.tool.on)

@@ -1,4 +1,5 @@
-"""When to repaint for the stream: on the moment a frame is due, and never for any other reason.
+"""When to repaint for the stream: on the moment a frame is due, and never for any other reason. And when there is time
+to prepare the next.
 
 Owns one single-shot timer; the due times are the engine's. No timer runs while no frame waits. UI thread.
 """
@@ -12,9 +13,12 @@ from inference.channels import FrameRing
 
 
 class FramePacer(QObject):
-    """Emits `frame_due(Frame)` at each waiting frame's time."""
+    """Emits `frame_due(Frame)` at each waiting frame's time, and `frame_coming(Frame)` while nothing is due: again and
+    again for the same one.
+    """
 
     frame_due = Signal(object)
+    frame_coming = Signal(object)
 
     def __init__(self, ring: FrameRing, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -33,6 +37,14 @@ class FramePacer(QObject):
             self._timer.stop()
         else:
             self._timer.start(max(0, math.ceil((coming.due_s - now_s) * 1000.0)))
+            if frame is None:
+                self.look_ahead()
+
+    def look_ahead(self) -> None:
+        """The frame before is on the screen: tells which one comes, where it waits already and there is time."""
+        coming = self._ring.coming
+        if coming is not None and coming.due_s > time.monotonic():
+            self.frame_coming.emit(coming)
 
     def stop(self) -> None:
         """Shows nothing more until the next `wake`."""

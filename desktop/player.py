@@ -9,7 +9,6 @@ signals.
 from __future__ import annotations
 
 import logging
-import time
 from concurrent.futures import Future
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
 
 from desktop.pace import FramePacer
-from inference.channels import Frame, Load, Pause, Restart, Resume, SetPrompt
+from inference.channels import Load, Pause, Restart, Resume, SetPrompt
 from inference.engine import Engine
 from inference.lifecycle import EngineEvent, EngineState, FramesReady, StateChanged
 
@@ -31,7 +30,8 @@ class Player(QObject):
 
     state_changed = Signal(object)  # EngineState
     told = Signal(str)  # sentences for the person
-    frame_due = Signal(object)  # Frame
+    frame_due = Signal(object)
+    frame_coming = Signal(object)  # Frame: the next one, while none is due, again and again
 
     _state_event = Signal(object)
     _frames_event = Signal()
@@ -51,6 +51,7 @@ class Player(QObject):
         self._frames_pending = False
         self._pacer = FramePacer(engine.ring, self)
         self._pacer.frame_due.connect(self.frame_due)
+        self._pacer.frame_coming.connect(self.frame_coming)
         queued = Qt.ConnectionType.QueuedConnection
         self._state_event.connect(self._on_state, queued)
         self._frames_event.connect(self._on_frames, queued)
@@ -105,11 +106,9 @@ class Player(QObject):
             log.info("hold=%s reasons=%s", bool(self._holds), sorted(self._holds))
             self.engine.send(Pause() if self._holds else Resume())
 
-    @property
-    def coming(self) -> Frame | None:
-        """The frame that will be due next, where it waits already and there is time until then."""
-        frame = self.engine.ring.coming
-        return frame if frame is not None and frame.due_s > time.monotonic() else None
+    def look_ahead(self) -> None:
+        """The frame before is on the screen: `frame_coming` for the next, where it waits already."""
+        self._pacer.look_ahead()
 
     def stop(self) -> None:
         """Ends the engine; called once, when the window closes. `ended` says whether it did in time."""

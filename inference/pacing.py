@@ -16,7 +16,7 @@ import numpy as np
 
 _SMOOTHING = 0.2  # of the newest chunk in the running estimates: settles within about ten chunks
 _OUTLIER = 2.0  # one hiccup counts as at most this many usual chunks, so that it cannot slow the clock for seconds
-_MARGIN_FLOOR_S = 0.004  # a wake-up is late by up to a few milliseconds on a busy machine
+_MARGIN_FLOOR_S = 0.016  # a wake-up is late by a few milliseconds, and a window takes a dozen to lay out a frame
 _MARGIN_DEVIATIONS = 2.0
 _SLOWED = 1.02  # a stretch below this is measurement noise, not a slower clock
 

@@ -59,7 +59,8 @@ class Renderer:
         """What can be done ahead for the frame that `set_frame` will be given next: with the same image it is then only
         laid into the plate. Draws nothing and needs no context.
         """
-        if self._size != (0, 0):
+        done = self._ahead is not None and self._ahead[0] is image
+        if self._size != (0, 0) and not done:
             rect = letterbox((image.shape[1], image.shape[0]), self._size)
             self._ahead = image, self._detail_of(image, motion)
             self._upscaler.prepare(image, (rect.width, rect.height), self._ahead[1])
