@@ -13,8 +13,8 @@ from inference.channels import Load, Pause, Restart, Resume, SetPrompt
 from inference.engine import Engine
 from inference.errors import UserError
 from inference.lifecycle import EngineEvent, EngineState
-from inference.pipeline import NICENESS, lower_thread_priority
 from inference.motion.hand import GRID_SIDE, IDS_PER_HANDLE
+from inference.pipeline import NICENESS, lower_thread_priority
 from inference.session import session_to_tracks
 from tests.fakes import FakeStream, square_picture
 from tests.inference.engine_rig import DEADLINE_S, PICTURE, T, handle
