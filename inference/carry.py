@@ -79,7 +79,7 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
     here = _resized(_plane(affine_field(middles, now, moved, seen), *smooth), fine).contiguous()
     # ... and of what the picture has there, which only says what to trust.
     there = _resized(_plane(affine_field(centres, start, moved, seen), *cells), fine)
-    layer = moving_layer(belongs, visible).view(-1, 1, *fine)  # [M, 1, h', w']
+    layer = moving_layer(belongs, visible).reshape(-1, 1, *fine)  # [M, 1, h', w']
 
     source = places - here.flatten(2).transpose(1, 2)  # [M, Q, 2]
     back = F.grid_sample(
