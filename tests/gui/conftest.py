@@ -163,6 +163,8 @@ def empty_desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     desk.wait(window.isActiveWindow)
     yield desk
     pointer.release()
+    while (popup := QApplication.activePopupWidget()) is not None:  # a test that failed may leave a menu open, which
+        popup.close()  # must not outlive its window
     window.close()
     window.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # what the end of `app.exec()` does
