@@ -94,7 +94,7 @@ class Viewport(QOpenGLWindow):
 
     def prepare(self, frame: Frame) -> None:
         """Enlarges the frame that `show_frame` will be given next, ahead of its time: while this one is looked at."""
-        if self._renderer is not None:
+        if self._renderer is not None and not self._image_is_new:  # what waits to be painted comes first
             self._renderer.prepare(frame.image, frame.motion)
 
     def shown_picture(self) -> np.ndarray | None:

@@ -18,7 +18,7 @@ LINKED = 0.17  # picture heights: tracks no further apart than this hold one thi
 FEW = 8  # things that are outlined; who holds more at once moves the scene, not things
 MOST = 0.7  # of the picture: what is larger is no thing before a background
 EDGE = 2  # pixels: the grid of an outline, half as wide as the network's
-HAND = 64  # tracks at most for which it is kept so finely: each costs as much again
+HAND = 160  # tracks at most for which it is kept so finely, six hands' whole grids: each costs as much again
 KEPT = 8  # answers, of four megabytes at most
 SAME = 0.8  # a place that belongs this far to what lies under a hand's middle is of one thing with it
 
@@ -60,7 +60,7 @@ class Holding:
         alone = origin[None, middle : middle + 1]
         likely = belonging(self.features, alone, torch.ones_like(alone[..., 0], dtype=torch.bool), self._reach)
         likely = likely.view(1, 1, *self.features.shape[2:])
-        at = F.grid_sample(likely, (origin * 2.0 - 1.0)[None, None], align_corners=False)
+        at = F.grid_sample(likely, (origin * 2.0 - 1.0)[None, None], align_corners=False, padding_mode="border")
         same = (at[0, 0, 0] > SAME).cpu().numpy()
         same[middle] = True
         return same

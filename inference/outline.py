@@ -40,7 +40,7 @@ def outlined(picture: np.ndarray, likely: np.ndarray, held: np.ndarray) -> np.nd
         return likely
     part = tuple(slice(max(0, x[0] - MARGIN), x[-1] + 1 + MARGIN) for x in (rows, columns))
     inside = np.ascontiguousarray(mask[part])
-    if _thing(inside).all():
+    if not _thing(inside).any() or _thing(inside).all():  # a hold may lie outside the picture
         return likely
     cv2.setRNGSeed(0)  # of the colours' clusters
     behind, thing = np.zeros((1, 65)), np.zeros((1, 65))  # the colours of either, to be filled

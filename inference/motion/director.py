@@ -105,16 +105,22 @@ class Director:
 
     def reset(self, size: tuple[int, int], sight: Sight | None = None) -> None:
         """Forget where everything was; whatever still performs begins anew (after a load or a restart). sight: what is
-        known of the picture, for the camera.
+        known of the picture, for the camera and the hand.
         """
         self._filming.reset(size, sight)
         self._sight = sight
         self._aspect = size[1] / size[0]
-        self._hand.reset(size, sight)
+        self._hand.reset(size, self)
         self._began: dict[int, int] = {}
         self._known: dict[int, set[int]] = {}  # by source, the tracks it has shown
         self._left_out: dict[int, set[int]] = {}  # by source, the tracks that a handle took
         self._handles: set[int] = set()
+
+    def together(self, places: np.ndarray, middle: int) -> np.ndarray:
+        """The hand's `Grip`. Away from home the screen's places are not the scene's: a grid is then held whole."""
+        if self._sight is None or any(shot is not None for shot in self._filming.shots):
+            return np.ones(len(places), bool)
+        return self._sight.together(places, middle)
 
     @property
     def began(self) -> dict[int, int]:

@@ -67,3 +67,9 @@ def test_a_cut_that_loses_the_thing_is_not_taken() -> None:
     likely = guess(np.s_[10:26], np.s_[20:44], of=0.3)
     found = outlined(plain, likely, np.array([0.5, 0.5]))
     assert found[72, 128] >= 0.3
+
+
+def test_a_hold_outside_the_picture_is_no_thing() -> None:
+    likely = np.full((36, 64), 0.3, np.float32)
+    found = outlined(scene(), likely, np.array([1.1, 0.5]))
+    assert np.allclose(found, 0.3)
