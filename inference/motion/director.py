@@ -118,7 +118,7 @@ class Director:
 
     def together(self, places: np.ndarray, middle: int) -> np.ndarray:
         """The hand's `Grip`. Away from home the screen's places are not the scene's: a grid is then held whole."""
-        if self._sight is None or any(shot is not None for shot in self._filming.shots):
+        if self._sight is None or self._filming.away:
             return np.ones(len(places), bool)
         return self._sight.together(places, middle)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from inference.channels import ControlMailbox, ControlSnapshot, Handle
+from inference.motion.camera import Scene, Shot, View
 from inference.motion.director import Director, Span, joined, source_ids
 from inference.tracks import Tracks
 
@@ -139,3 +140,25 @@ def test_joining_keeps_every_track_with_its_own_rows() -> None:
     assert both.ids.tolist() == [-3, 5]
     assert both.xy[0, :, 0].tolist() == [0.75, 0.25]
     assert both.visible[1].tolist() == [False, True]
+
+
+def test_a_grid_is_thinned_by_what_the_picture_shows_at_home_and_held_whole_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Sight:
+        def depth(self) -> np.ndarray:
+            return np.ones((36, 64), np.float32)
+
+        def belongs(self, places: np.ndarray) -> np.ndarray:
+            return np.ones((36, 64), np.float32)
+
+        def together(self, places: np.ndarray, middle: int) -> np.ndarray:
+            return np.arange(len(places)) == middle
+
+    director = Director(SIZE, 100)
+    director.reset(SIZE, Sight())
+    controls = ControlSnapshot((handle(1, 0.5, 0.5),), {}, 0.0, 1.0, None)
+    assert len(director.direct(controls, span()).ids) == 1
+    director.reset(SIZE, Sight())
+    director._filming.shots = (Shot(View(yaw=0.1), Scene(np.ones((36, 64), np.float32), 16 / 9)),)
+    assert director.together(np.zeros((25, 2)), 12).all()
