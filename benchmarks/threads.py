@@ -76,7 +76,8 @@ def frames_a_second(package: Path, way: Way, seconds: float) -> float:
 
 
 def _decode(stream: Stream, chunk: Chunk) -> None:
-    stream.decode(chunk)
+    for _ in stream.decode(chunk):
+        pass
 
 
 def _in_a_process(package: Path, way: Way, seconds: float) -> float:

@@ -12,6 +12,7 @@ networks correct it and begin at zero.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -117,22 +118,40 @@ class StreamingDecoder(nn.Module):
         """Returns the frames and the state to hand to the next call; None starts a stream (the first latent is its own
         past).
         """
-        batch, latents = z.shape[:2]
+        coarse, base, latents = self.decode_latents(z, () if state is None else state.latents)
+        video, frames = self.decode_frames(coarse, base, () if state is None else state.frames)
+        return video.unflatten(1, (-1, FRAMES)), DecoderState(latents, frames)
+
+    def decode_latents(self, z: Tensor, before: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The part that looks at latents. Returns what `decode_frames` makes frames of, [B, 4F, quarter, 2h, 2w], the
+        linear path's frames [B, 4F, 3, H, W], and its blocks' state, as it takes it from the call before.
+        """
+        batch = z.shape[0]
         z = (z * self.std[:, None, None] + self.mean[:, None, None]).flatten(0, 1)  # [BF, C, h, w]
-        linear = F.pixel_shuffle(self.linear(z), CELL)  # [BF, 12, H, W]
-        after = DecoderState([], [])
+        base = F.pixel_shuffle(self.linear(z), CELL)  # [BF, 12, H, W]
+        after: list[Tensor] = []
         x = self.stem(z)
         for i, block in enumerate(self.blocks):
-            x = self._causal(block, x, batch, None if state is None else state.latents[i], after.latents)
+            x = self._causal(block, x, batch, before[i] if before else None, after)
         x = F.pixel_shuffle(self.up(F.silu(x)), 2)  # [BF, 4*quarter, 2h, 2w]
-        x = x.unflatten(1, (FRAMES, self.quarter)).flatten(0, 1)  # [BF*4, quarter, 2h, 2w]
-        for i, block in enumerate(self.fine):
-            x = self._causal(block, x, batch, None if state is None else state.frames[i], after.frames)
-        x = F.pixel_shuffle(self.out(F.silu(x)), 4)  # [BF*4, 3, H, W]
-        video = x.unflatten(0, (batch, latents, FRAMES)) + linear.unflatten(1, (FRAMES, 3)).unflatten(
-            0, (batch, latents)
+        frames = (batch, -1)
+        return (
+            x.unflatten(1, (FRAMES, self.quarter)).flatten(0, 1).unflatten(0, frames),
+            base.unflatten(1, (FRAMES, 3)).flatten(0, 1).unflatten(0, frames),
+            after,
         )
-        return video, after
+
+    def decode_frames(self, coarse: Tensor, base: Tensor, before: Sequence[Tensor] = ()) -> tuple[Tensor, list[Tensor]]:
+        """The part that looks at frames, of any number at a time. Returns them, [B, T, 3, H, W], and its blocks' state,
+        as it takes it from the call before.
+        """
+        batch = coarse.shape[0]
+        after: list[Tensor] = []
+        x = coarse.flatten(0, 1)  # [BT, quarter, 2h, 2w]
+        for i, block in enumerate(self.fine):
+            x = self._causal(block, x, batch, before[i] if before else None, after)
+        x = F.pixel_shuffle(self.out(F.silu(x)), 4)  # [BT, 3, H, W]
+        return x.unflatten(0, (batch, -1)) + base, after
 
     @staticmethod
     def _causal(block: nn.Module, x: Tensor, batch: int, before: Tensor | None, after: list[Tensor]) -> Tensor:

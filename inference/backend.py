@@ -24,7 +24,7 @@ import platformdirs
 import torch
 from torch import Tensor, nn
 
-from inference.autoencoder import CELL, FRAMES, DecoderState
+from inference.autoencoder import CELL, FRAMES
 from inference.cache import CacheContext, KeyValues
 from inference.frame_decoder import FrameDecoder
 from inference.package import ModelPackage
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 CHOICE = "MOTIONSTREAM_BACKEND"  # "torch": no other is tried
 REPEATS = 5  # of each network, to time it: the best counts, others were interrupted
 APART = {torch.float32: 1e-3, torch.bfloat16: 0.1}  # how far answers may be from torch's, beside 1 + their spread
-FORM = 2  # raised when a network is expressed otherwise: graphs that are kept are made anew
+FORM = 3  # raised when a network is expressed otherwise: graphs that are kept are made anew
 LEVELS = 2  # of 255: likewise, of a frame's pixels
 
 Size = tuple[int, int]  # of pictures, (width, height)
@@ -89,33 +89,6 @@ class _Evaluation(nn.Module):
             held = context.k.shape[-2]
             slots = [room[..., held:, :].copy_(made) for room, made in zip(context.room, new, strict=True)]
             return out, KeyValues(*(tuple(each.unbind(0)) for each in slots))
-
-        return forward
-
-
-class _Frames(nn.Module):
-    """`FrameDecoder.forward` in tensors alone."""
-
-    def __init__(self, frames: FrameDecoder) -> None:
-        super().__init__()
-        self.frames, self.blocks = frames, len(frames.decoder.blocks)
-
-    def forward(self, latents: Tensor, carried: Tensor, shown: Tensor, *state: Tensor) -> Arguments:
-        before = DecoderState(list(state[: self.blocks]), list(state[self.blocks :]))
-        rgba, after = self.frames(latents, (carried, shown), before)
-        return rgba, *after.latents, *after.frames
-
-    def by(self, graph: Graph, own: Callable[..., Any]) -> Callable[..., Any]:
-        def forward(
-            latents: Tensor, through: tuple[Tensor, Tensor] | None, state: DecoderState | None
-        ) -> tuple[Tensor, DecoderState]:
-            if through is None or state is None:
-                return own(latents, through, state)
-            asked = (latents, *through, *state.latents, *state.frames)
-            if not graph.fits(*asked):
-                return own(latents, through, state)
-            rgba, *after = graph(*asked)
-            return rgba, DecoderState(after[: self.blocks], after[self.blocks :])
 
         return forward
 
@@ -245,18 +218,17 @@ class Backend:
         text = transformer.encode_text(random(1, config.transformer.text_tokens, config.transformer.text_dim))
         latents = random(1, chunk, config.autoencoder.channels, h, w)
         control = random(1, chunk, config.transformer.in_channels - config.autoencoder.channels, h, w)
-        evaluation, frames = _Evaluation(package, size), _Frames(self._frames)
+        evaluation = _Evaluation(package, size)
         asked = (latents, torch.full((1,), 500.0), control, cache.mask, *room, *text.k, *text.v)
-        pictures = random(chunk * FRAMES, 3, height, width).float().clamp(-1, 1)
-        shown = torch.rand(chunk * FRAMES, 1, height, width, generator=chance)
-        state = self._frames(latents[:, :1], None, None)[1]
-        encoder = package.autoencoder.encoder
+        encoder, decoder, picture = package.autoencoder.encoder, self._frames.latents, self._frames.picture
+        coarse, base, *seen = decoder(latents)
+        through = random(1, 3, height, width).float().clamp(-1, 1), torch.rand(1, 1, height, width, generator=chance)
+        frame = coarse[:, :1], base[:, :1], *through
         return (
             _Network("encoder", encoder, encoder, (random(1, chunk, 3 * FRAMES, height, width),), _alone),
             _Network("transformer", transformer, evaluation, asked, evaluation.by),
-            _Network(
-                "decoder", self._frames, frames, (latents, pictures, shown, *state.latents, *state.frames), frames.by
-            ),
+            _Network("decoder", decoder, decoder, (latents, *seen), _tensors),
+            _Network("picture", picture, picture, (*frame, *picture(*frame)[1:]), _tensors),
         )
 
 
@@ -270,6 +242,15 @@ def _alone(graph: Graph, own: Callable[..., Any]) -> Callable[..., Any]:
 
     def forward(x: Tensor) -> Tensor:
         return graph(x)[0] if graph.fits(x) else own(x)
+
+    return forward
+
+
+def _tensors(graph: Graph, own: Callable[..., Any]) -> Callable[..., Any]:
+    """Likewise, with many in and many out."""
+
+    def forward(*asked: Tensor) -> Arguments:
+        return tuple(graph(*asked)) if graph.fits(*asked) else own(*asked)
 
     return forward
 

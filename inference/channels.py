@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # A polyline nobody takes (paused, stalled) is thinned instead of growing: 512 samples are 4 s of a 125 Hz
 # mouse.
 MAX_PATH_SAMPLES = 512
+RING = 24  # frames that wait at most: two chunks of the paper's layout
 
 XY = tuple[float, float]
 _Sample = tuple[float, float, float, float, float]  # time, x, y, turn, logarithm of grow
@@ -241,20 +242,18 @@ class Frame:
 
 
 class FrameRing:
-    """Frames waiting for their time: at most two chunks, the newest kept, the dropped counted."""
+    """Frames waiting for their time: at most RING, the newest kept, the dropped counted."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._frames: deque[Frame] = deque()
-        self._capacity = 0
         self._dropped = 0
 
-    def push(self, frames: Sequence[Frame]) -> None:
-        """Add one chunk, due times ascending; frames beyond two chunks fall out at the old end."""
+    def push(self, frame: Frame) -> None:
+        """Add the next one; beyond RING the oldest falls out."""
         with self._lock:
-            self._capacity = max(self._capacity, 2 * len(frames))
-            self._frames.extend(frames)
-            while len(self._frames) > self._capacity:
+            self._frames.append(frame)
+            if len(self._frames) > RING:
                 self._frames.popleft()
                 self._dropped += 1
 

@@ -48,7 +48,8 @@ class Speed:
 
 
 def _decode(stream: StreamLike, chunk: Any) -> None:
-    stream.decode(chunk)
+    for _ in stream.decode(chunk):
+        pass
 
 
 def measure_speed(package: Path, seconds: float = MEASURED_S) -> Speed:

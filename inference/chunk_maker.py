@@ -27,7 +27,7 @@ WARM_UP_CHUNKS = 2  # the first pays for lazy set-up, the second is a first esti
 
 
 class ChunkMaker:
-    """See the module. ready: called on the decoding thread when frames are in the ring. decoder: replaced in tests."""
+    """See the module. ready: called on the decoding thread when a frame is in the ring. decoder: replaced in tests."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class ChunkMaker:
     def wait_s(self) -> float:
         """Seconds until the next chunk is to be made; 0 or less: now."""
         now_s = self._clock()
-        wait_s = self._pacer.take_at(now_s, int(self._decoding.busy)) - now_s
+        wait_s = self._pacer.take_at(now_s) - now_s
         if wait_s > 0:
             self._last_began_s = None
         return wait_s
@@ -98,6 +98,7 @@ class ChunkMaker:
         interval_s = 0.0 if self._last_began_s is None else began_s - self._last_began_s
         self._last_began_s = began_s
         snapshot = self._mailbox.take(began_s)
+        self._pacer.taken()
         span = Span(snapshot.since_s, snapshot.now_s, index, stream.frames_per_chunk, stream.fps)
         director = self._director
         tracks = director.direct(snapshot, span).rounded()
@@ -112,8 +113,9 @@ class ChunkMaker:
 
     def _decode(self, making: Making) -> None:
         """The second half, on the decoding thread."""
-        self._ring.push(making.frames(self.stream, self._pacer, self._meters, self._clock))
-        self._ready()
+        for frame in making.frames(self.stream, self._pacer, self._meters, self._clock):
+            self._ring.push(frame)
+            self._ready()
 
     def finish(self) -> None:
         """Waits until every chunk is whole. Raises what a second half raised, once."""

@@ -267,7 +267,7 @@ class Engine:
         maker, stream = self._maker, self._maker.stream
         first = stream.open(load.picture, load.prompt, load.seed)
         self.ring.clear()
-        self.ring.push([Frame(0, first, self._clock(), -math.inf)])
+        self.ring.push(Frame(0, first, self._clock(), -math.inf))
         self._life.tell(FramesReady())
         if not maker.warm:
             self._life.enter(EngineState.WARMING)

@@ -1,11 +1,12 @@
-"""The second half of a chunk: decoded, given its time, and handed to the window.
+"""The second half of a chunk: decoded and given its times, frame by frame.
 
 Owns what is between the halves. Never decides what is made. `frames` runs on the decoding thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,20 +39,24 @@ class Making:
     behind: list[dict[int, tuple[float, float]]]
     shots: tuple[Shot | None, ...]
 
-    def frames(self, stream: StreamLike, pacer: Pacer, meters: Meters, clock: Callable[[], float]) -> list[Frame]:
-        """Decodes it; each frame gets the time at which it is due."""
-        started_s = clock()
-        images = stream.decode(self.chunk)
-        now_s, span = clock(), self.span
-        took_s = self.made_s + now_s - started_s  # not counted: how long it waited for the chunk before
-        pace_s = max(self.made_s, now_s - started_s, self.interval_s)
-        due_s = pacer.finished(took_s, now_s, pace_s)
+    def frames(self, stream: StreamLike, pacer: Pacer, meters: Meters, clock: Callable[[], float]) -> Iterator[Frame]:
+        """Decodes it, frame by frame; the first one's readiness says when each is due."""
+        span, began_s, ready_s, due_s = self.span, clock(), 0.0, [math.inf]
         sampled_s = span.times_s.tolist()
+        for j, image in enumerate(stream.decode(self.chunk)):
+            now_s = clock()
+            if j == 0:
+                due_s = pacer.schedule(now_s)
+            # Not counted: how long it waited for the chunk before. A frame may come a period after the one before it.
+            ready_s = max(ready_s, self.made_s + now_s - began_s - j * pacer.period_s)
+            shot, behind = self.shots[j], self.behind[j]
+            yield Frame(
+                span.frame + j, image, due_s[j], sampled_s[j], self.motion[j], self.performing, behind, shot
+            )  # fmt: skip
+        decoded_s = clock() - began_s
+        pace_s = max(self.made_s, decoded_s, self.interval_s)
+        pacer.learn(ready_s, pace_s)
         if self.event_s is not None:
             first = next(j for j in range(span.frames) if sampled_s[j] >= self.event_s)
             meters.latency(due_s[first] - self.event_s)
-        meters.chunk(span.frames, took_s, dict(self.stages_ms), pace_s)
-        rows = zip(images, due_s, sampled_s, self.motion, strict=True)
-        return [
-            Frame(span.frame + j, *row, self.performing, self.behind[j], self.shots[j]) for j, row in enumerate(rows)
-        ]
+        meters.chunk(span.frames, self.made_s + decoded_s, dict(self.stages_ms), pace_s)

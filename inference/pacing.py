@@ -33,10 +33,11 @@ class Pacer:
         self._nominal_s = 1.0 / fps
         self._frames = frames
         self._lock = threading.Lock()
-        self._usual_s = 0.0  # running mean of the time from taking the controls to frames
+        self._usual_s = 0.0  # running mean of the time from taking the controls to the first frame
         self._spread_s = 0.0  # running mean deviation from it
         self._pace_s = 0.0  # running mean of the time from chunk to chunk: less, where stages overlap
         self._next_due_s: float | None = None
+        self._unscheduled = 0  # chunks taken that come first
 
     @property
     def period_s(self) -> float:
@@ -53,26 +54,31 @@ class Pacer:
         """Seconds kept free between the estimated end of a chunk and the time its first frame is due."""
         return _MARGIN_FLOOR_S + _MARGIN_DEVIATIONS * self._spread_s
 
-    def take_at(self, now_s: float, unfinished: int = 0) -> float:
-        """When to take the controls for the next chunk; now where nothing is scheduled. unfinished: chunks taken and
-        not finished yet, which come first."""
+    def take_at(self, now_s: float) -> float:
+        """When to take the controls for the next chunk; now where nothing is scheduled."""
         with self._lock:
             if self._next_due_s is None:
                 return now_s
-            due_s = self._next_due_s + unfinished * self._frames * self.period_s
+            due_s = self._next_due_s + self._unscheduled * self._frames * self.period_s
             return due_s - self._usual_s - self.margin_s
 
-    def finished(self, took_s: float, now_s: float, pace_s: float | None = None) -> list[float]:
-        """A chunk took `took_s` and is ready now: the due time of each of its frames. pace_s: of its stages the slowest
-        one's time, where they overlap with those of other chunks; None where they do not."""
-        self.learn(took_s, pace_s)
+    def taken(self) -> None:
+        """The controls of a chunk were taken; it will be scheduled."""
+        with self._lock:
+            self._unscheduled += 1
+
+    def schedule(self, now_s: float) -> list[float]:
+        """A chunk's first frame is ready now: the due time of each of its frames."""
         with self._lock:
             due_s = now_s if self._next_due_s is None else max(self._next_due_s, now_s)
             self._next_due_s = due_s + self._frames * self.period_s
+            self._unscheduled = max(0, self._unscheduled - 1)
             return [due_s + frame * self.period_s for frame in range(self._frames)]
 
     def learn(self, took_s: float, pace_s: float | None = None) -> None:
-        """Count one chunk's time in the estimates."""
+        """A chunk's frames could be shown, each a period after the one before, `took_s` after its controls were taken.
+        pace_s: of its stages the slowest one's time, where they overlap with those of other chunks; None where they do
+        not."""
         pace_s = took_s if pace_s is None else pace_s
         with self._lock:
             if self._usual_s == 0.0:
@@ -87,7 +93,7 @@ class Pacer:
         """Forget the schedule, keep the estimates: the next chunk is taken at once and due when it is
         ready."""
         with self._lock:
-            self._next_due_s = None
+            self._next_due_s, self._unscheduled = None, 0
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,6 @@ class Pipeline:
         self._executor = executor
         self._last: Future[None] | None = None
 
-    @property
-    def busy(self) -> bool:
-        """A job was put and is not done."""
-        return self._last is not None and not self._last.done()
-
     def put(self, job: Callable[[], None]) -> None:
         """Starts a job when the one before is done. Raises what that one raised; the new one is then not started."""
         self.drain()

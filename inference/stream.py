@@ -70,7 +70,8 @@ class Stream:
         self.context_frames: dict[str, tuple[int, int]] = {}
         self._made = 0  # latents after the picture's
         self.motion = np.zeros((self.frames_per_chunk, 1, 1, 4), np.float32)
-        self._frames = FrameDecoder(package.autoencoder.decoder, package.blend)
+        mask = package.blend if package.config.control.carry else None
+        self._frames = FrameDecoder(package.autoencoder.decoder, mask)
         self.backend = Backend.of(package, self._frames) if fastest else None
         self._rollout: Rollout | None = None
         self._pixels: np.ndarray | None = None  # of the picture
@@ -114,8 +115,8 @@ class Stream:
         # Four times, as the encoder took it; it lets itself through like any frame.
         itself = [x.expand(FRAMES, -1, -1, -1) for x in (self._picture, torch.ones_like(self._picture[:, :1]))]
         through = (itself[0], itself[1]) if self.package.config.control.carry else None
-        frames, self._decoded = self._frames(latent, through, None)
-        return frames[-1].cpu().numpy()
+        self._frames.reset()
+        return list(self._frames.frames(latent, through))[-1].cpu().numpy()
 
     def depth(self) -> np.ndarray:
         """How near everything in the picture is: relative inverse depth (`inference.depth`), float32 [h, w], read-only.
@@ -199,7 +200,7 @@ class Stream:
 
     def advance(self, tracks: Tracks) -> np.ndarray:
         """Makes the next chunk along `tracks` (T = frames_per_chunk); uint8 [T, H, W, 4]."""
-        return self.decode(self.make(tracks))
+        return np.stack(list(self.decode(self.make(tracks))))
 
     @torch.no_grad()
     def make(self, tracks: Tracks) -> Chunk:
@@ -234,13 +235,15 @@ class Stream:
         return Chunk(latents, through, timings_ms)
 
     @torch.no_grad()
-    def decode(self, chunk: Chunk) -> np.ndarray:
-        """The second half of `advance`; every chunk once, in order. May run on another thread than `make`, beside the
-        next chunk's: they share nothing but the weights.
+    def decode(self, chunk: Chunk) -> Iterator[np.ndarray]:
+        """The second half of `advance`: each frame uint8 [H, W, 4] when it is asked for, all of them; every chunk once,
+        in order. May run on another thread than `make`, beside the next chunk's: they share nothing but the weights.
         """
-        with timed(chunk.timings_ms, "decode"):
-            frames, self._decoded = self._frames(chunk.latents, chunk.through, self._decoded)
-            return frames.contiguous().cpu().numpy()
+        frames = self._frames.frames(chunk.latents, chunk.through)
+        for _ in range(self.frames_per_chunk):
+            with timed(chunk.timings_ms, "decode"):
+                frame = next(frames).contiguous().cpu().numpy()
+            yield frame
 
     def _opened(self) -> Rollout:
         if self._rollout is None:
@@ -338,9 +341,10 @@ class Stream:
 
 @contextmanager
 def timed(timings_ms: dict[str, float], stage: str) -> Iterator[None]:
+    """Adds what passes within to the stage's time."""
     start = time.perf_counter()
     yield
-    timings_ms[stage] = (time.perf_counter() - start) * 1e3
+    timings_ms[stage] = timings_ms.get(stage, 0.0) + (time.perf_counter() - start) * 1e3
 
 
 def context_frames(sunk: int, seen: int, made: int, new: int) -> dict[str, tuple[int, int]]:

@@ -5,6 +5,7 @@ Owns the protocol alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,5 +49,5 @@ class StreamLike(Protocol):
     def set_prompt(self, prompt: str) -> None: ...
     def advance(self, tracks: Tracks) -> np.ndarray: ...
     def make(self, tracks: Tracks) -> Any: ...
-    def decode(self, chunk: Any) -> np.ndarray:
-        """Of what `make` gave, in order; on the decoding thread."""
+    def decode(self, chunk: Any) -> Iterator[np.ndarray]:
+        """Of what `make` gave, in order, frame after frame; on the decoding thread."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,7 +122,7 @@ class FakeStream:
 
     def advance(self, tracks: Tracks) -> np.ndarray:
         """Tracks of T frames -> uint8 [T, H, W, 4]."""
-        return self.decode(self.make(tracks))
+        return np.stack(list(self.decode(self.make(tracks))))
 
     def make(self, tracks: Tracks) -> FakeChunk:
         """Four fifths of the cost."""
@@ -142,14 +142,15 @@ class FakeStream:
         self.motion = np.array([[[[dx / self.size[1], dy / self.size[1], 1.0, 0.0]]] for dx, dy in shifts], np.float32)
         return FakeChunk(shifts, self.timings_ms)
 
-    def decode(self, chunk: FakeChunk) -> np.ndarray:
-        """The last fifth. uint8 [T, H, W, 4]."""
+    def decode(self, chunk: FakeChunk) -> Iterator[np.ndarray]:
+        """The last fifth, before the first frame. uint8 [H, W, 4] each."""
         if self.fail_decode is not None:
             raise self.fail_decode
         self._spend(0.2 * self.cost_s)
         chunk.timings_ms["decode"] = 2 * self.cost_s * 1000 / 10
-        picture, shifts = self._picture, chunk.shifts
-        return np.stack([np.roll(picture, (dy, dx), axis=(0, 1)) if dx or dy else picture for dx, dy in shifts])
+        picture = self._picture
+        for dx, dy in chunk.shifts:
+            yield np.roll(picture, (dy, dx), axis=(0, 1)) if dx or dy else picture
 
     def _shift(self, tracks: Tracks, row: int) -> tuple[int, int]:
         """The mean displacement in whole pixels, (right, down)."""

@@ -21,7 +21,7 @@ from tests.tiny import write_package
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (32, 64, 3), np.uint8)
 TALL = np.random.default_rng(1).integers(0, 255, (48, 48, 3), np.uint8)
-NETWORKS = ("encoder", "transformer", "decoder")
+NETWORKS = ("encoder", "transformer", "decoder", "picture")
 
 
 @pytest.fixture(scope="module")

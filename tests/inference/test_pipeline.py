@@ -2,12 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
-from inference.channels import Load, Pause
+from inference.channels import Load, Pause, Resume
 from inference.engine import Engine
 from inference.pipeline import Pipeline
 from inference.tracks import Tracks
@@ -26,14 +26,12 @@ def until(condition: Callable[[], bool]) -> None:
 def test_a_job_runs_beside_the_caller_and_the_next_one_waits_for_it() -> None:
     pipeline, gate, done = Pipeline(), threading.Event(), []
     pipeline.put(lambda: (gate.wait(DEADLINE_S), done.append(1))[0])
-    assert pipeline.busy
     assert done == []
     threading.Timer(0.05, gate.set).start()
     pipeline.put(lambda: done.append(2))
     assert done[0] == 1, "the second began before the first was done"
     pipeline.drain()
     assert done == [1, 2]
-    assert not pipeline.busy
     pipeline.stop()
 
 
@@ -67,10 +65,10 @@ class Slow(FakeStream):
         self.began.append("make")
         return super().make(tracks)
 
-    def decode(self, chunk: FakeChunk) -> np.ndarray:
+    def decode(self, chunk: FakeChunk) -> Iterator[np.ndarray]:
         self.began.append("decode")
         self.gate.wait(DEADLINE_S)
-        return super().decode(chunk)
+        yield from super().decode(chunk)
 
 
 @pytest.fixture
@@ -104,3 +102,27 @@ def test_frames_come_in_order_and_a_pause_finds_every_chunk_whole(running: tuple
     assert len(indices) > 8
     engine.send(Pause()).result(DEADLINE_S)
     assert stream.began.count("make") == stream.began.count("decode")
+
+
+def test_a_frame_waits_in_the_ring_before_the_chunks_last_one_is_decoded() -> None:
+    stream, gate = FakeStream(cost_s=0.001), threading.Event()
+    decode = stream.decode
+
+    def halting(chunk: FakeChunk) -> Iterator[np.ndarray]:
+        frames = list(decode(chunk))
+        yield from frames[:-1]
+        gate.wait(DEADLINE_S)
+        yield frames[-1]
+
+    engine = Engine(lambda: stream)
+    engine.start()
+    engine.send(Pause()).result(DEADLINE_S)
+    engine.send(Load(square_picture())).result(DEADLINE_S)
+    stream.decode = halting
+    engine.send(Resume()).result(DEADLINE_S)
+    until(lambda: len(engine.ring) == stream.frames_per_chunk)  # the picture, and all but the last
+    time.sleep(0.05)
+    assert len(engine.ring) == stream.frames_per_chunk
+    gate.set()
+    until(lambda: len(engine.ring) > stream.frames_per_chunk)
+    assert engine.stop(DEADLINE_S)
