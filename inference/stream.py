@@ -33,6 +33,7 @@ from inference.motion.said import Said
 from inference.package import ModelPackage
 from inference.reading import read
 from inference.rollout import Rollout
+from inference.track_ids import A_FILE, holder_of
 from inference.tracks import Tracks
 from inference.words import looks, said
 
@@ -103,6 +104,7 @@ class Stream:
         self._moved: set[int] = set()  # tracks that were ever away from their origins
         self._origin: dict[int, tuple[float, float]] = {}
         self._identity: dict[int, int] = {}
+        self._anchored = np.zeros(0, np.int64)  # points of a tracks file
         self._left: dict[int, tuple[float, float]] = {}  # origins of points that went and may return, the latest last
         # As in training: random identities. A seed of their own keeps the sampler's noise independent of the tracks.
         self._identities = np.random.default_rng([seed, 1]).permutation(self.package.config.control.id_range).tolist()
@@ -191,6 +193,7 @@ class Stream:
         tracks = self._budgeted(tracks)
         for n in np.flatnonzero(tracks.visible[0]).tolist():
             self._settle(int(tracks.ids[n]), (float(tracks.xy[0, n, 0]), float(tracks.xy[0, n, 1])))
+        self._anchored = tracks.ids
         self._write_picture()
 
     @torch.no_grad()
@@ -218,7 +221,7 @@ class Stream:
             xy = torch.from_numpy(tracks.xy)[None].to(self._picture)
             visible = torch.from_numpy(tracks.visible)[None].to(self._picture.device)
             config, encoder = self.package.config.control, self.package.autoencoder.encoder
-            belongs = self._holding.belongs(origin, visible.any(1))
+            belongs = self._holding.belongs(origin, visible.any(1), self._holders(tracks.ids))
             behind = self._backdrop(belongs, origin, xy, visible, tracks.ids)
             direction, carried = direct(encoder, config, self._picture, belongs, behind, origin, xy, visible, ids)
             if carried is not None:
@@ -313,6 +316,9 @@ class Stream:
         origin = torch.tensor([self._origin.get(i, (0.0, 0.0)) for i in known], dtype=torch.float32).reshape(1, -1, 2)
         ids = torch.tensor([self._identity.get(i, 0) for i in known], dtype=torch.long).reshape(1, -1)
         return origin.to(self._picture), ids.to(self._picture.device)
+
+    def _holders(self, ids: np.ndarray) -> np.ndarray:
+        return np.where(np.isin(ids, self._anchored), A_FILE, holder_of(ids))
 
     def _backdrop(self, belongs: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, ids: np.ndarray) -> Tensor:
         """What is behind whatever has moved; imagined anew only when that is something else."""

@@ -22,13 +22,12 @@ import numpy as np
 
 from inference.motion.camera import Shot
 from inference.motion.filming import BELONGS, Filming, Sight
-from inference.motion.hand import HandMotion, handle_of
+from inference.motion.hand import HandMotion
 from inference.tracks import Tracks
 
 if TYPE_CHECKING:
     from inference.channels import ControlSnapshot
 
-SOURCE_IDS = 1 << 24  # tracks that one source may number
 STANDS_ON = 0.05  # picture heights from a track of a thing to a handle on it, at most
 SOME = 0.25  # of a thing's places: a handle that takes these along holds it
 
@@ -85,13 +84,6 @@ class TrackSource(Protocol):
 
     def tracks(self, span: Span, began: int) -> Tracks:
         """T = span.frames rows."""
-
-
-def source_ids(key: int, numbers: np.ndarray) -> np.ndarray:
-    """The ids of a source's tracks, int64 [N]: negative, so that they are never a handle's. numbers: int [N], from 0 to
-    SOURCE_IDS - 1.
-    """
-    return -(np.int64(key) * SOURCE_IDS + numbers.astype(np.int64) + 1)
 
 
 class Director:
@@ -158,8 +150,7 @@ class Director:
         self._known = {key: known for key, known in self._known.items() if key in self._began}
         self._left_out = {key: out for key, out in self._left_out.items() if key in self._began}
         lent = joined([Tracks.empty(span.frames), *parts[1:]])
-        groups = np.concatenate([handle_of(tracks.ids), -(lent.ids + 1) // SOURCE_IDS])
-        return joined([self._filming.film(tracks, lent, groups, snapshot.handles, room)])
+        return joined([self._filming.film(tracks, lent, snapshot.handles, room)])
 
     def _unclaimed(self, source: TrackSource, tracks: Tracks, snapshot: ControlSnapshot) -> Tracks:
         """The source's tracks without those that a handle took when either appeared."""

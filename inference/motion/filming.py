@@ -32,6 +32,7 @@ from inference.motion.camera import AHEAD, HOME, Scene, Shot, View
 from inference.motion.fly import CameraControl, FlyRig
 from inference.motion.ground import ground_inverse_depth
 from inference.motion.hand import middle_of
+from inference.track_ids import CAMERA, holder_of, source_ids
 from inference.tracks import Tracks
 
 if TYPE_CHECKING:
@@ -170,14 +171,14 @@ class Filming:
         path = np.column_stack([span.times_s, way])
         return replace(handle, xy=(float(way[-1][0]), float(way[-1][1]))), path
 
-    def film(self, hand: Tracks, lent: Tracks, groups: np.ndarray, handles: tuple[Handle, ...], room: int) -> Tracks:
-        """The chunk's tracks on the screen: those of handles, those of sources, and the camera's own, at most `room`.
-
-        groups: int [N], one number for the tracks of each handle (its id) and each source, in the order hand, lent.
+    def film(self, hand: Tracks, lent: Tracks, handles: tuple[Handle, ...], room: int) -> Tracks:
+        """The chunk's tracks on the screen: those of handles, those of sources, and the camera's own, at most
+        `room`.
         """
         xy = np.concatenate([hand.xy, lent.xy], axis=1).astype(np.float64)  # [T, N, 2]
         visible = np.concatenate([np.ones_like(hand.visible), lent.visible], axis=1)
         ids = np.concatenate([hand.ids, lent.ids])
+        groups = holder_of(ids)
         fresh = self._note(ids, xy[0], groups, {handle.id: handle for handle in handles})
         if not self.away or self._scene is None:
             self._own = self._own[:0]
@@ -211,7 +212,7 @@ class Filming:
         fresh = np.array([i not in self._origin for i in ids.tolist()], np.bool_)
         for n in np.flatnonzero(fresh):
             x, y = xy[n]
-            handle = handles.get(int(groups[n])) if ids[n] >= 0 else None
+            handle = handles.get(int(groups[n]))
             if handle is not None and handle.origin is not None:
                 x, y = xy[n] - xy[middle_of(ids, handle)] + handle.origin
             self._origin[int(ids[n])] = float(x), float(y)
@@ -282,7 +283,7 @@ class Filming:
                 before = self._lattice[own] - thing.way[t]
                 beyond = ~_inside(before) & _inside(before, BEYOND)
                 visible[t] &= ~(beyond & (thing.belongs.at(before) > BELONGS) & (along[own] != n))
-        return screen, visible, -own - 1  # a source's ids with the key 0, which nobody else has
+        return screen, visible, source_ids(CAMERA, own)
 
     def _filled(self, own: np.ndarray, now: np.ndarray, taken: np.ndarray, moved: np.ndarray, room: int) -> np.ndarray:
         """At most `room` points of the lattice: those there are, and others where the frame before had gaps. now:

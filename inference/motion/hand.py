@@ -13,12 +13,11 @@ from typing import Protocol
 import numpy as np
 
 from inference.channels import ControlSnapshot, Handle
+from inference.track_ids import IDS_PER_HANDLE, grid_ids, holder_of
 from inference.tracks import Tracks
 
 GRID_SIDE = 5  # of a handle that does not say otherwise
-IDS_PER_HANDLE = 64  # ids are handle.id * 64 + k, k the row-major place in the grid
 MAX_PARKED = 64  # grids kept of handles that went: more removals than anybody undoes
-_BIRTH_STRIDE = IDS_PER_HANDLE << 32  # a grid laid anew gets ids of its own and leaves handle.id readable below
 NOTABLE = 0.002  # of the picture: a handle that is less behind the hand is not said to be
 EXCURSION = 0.03  # of the picture, or radians: what strays further from the straight way than this went out and back
 _STILL = np.zeros((0, 3))
@@ -175,20 +174,15 @@ class HandMotion:
         inside[middle] = True  # the handle itself is never left out
         if self._grip is not None and side > 1:
             inside &= self._grip.together(starts, middle)
-        ids = birth * _BIRTH_STRIDE + handle.id * IDS_PER_HANDLE + np.flatnonzero(inside)
-        grid = _Grid(offsets[inside], ids.astype(np.int64), handle.radius, side, handle.hold, at, at)
+        ids = grid_ids(handle.id, birth, np.flatnonzero(inside))
+        grid = _Grid(offsets[inside], ids, handle.radius, side, handle.hold, at, at)
         self._grids[handle.id] = grid
         return grid
 
 
-def handle_of(ids: np.ndarray) -> np.ndarray:
-    """The handle that each track belongs to: int64 [N] of ids to int64 [N] of `Handle.id`."""
-    return ids % _BIRTH_STRIDE // IDS_PER_HANDLE
-
-
 def middle_of(ids: np.ndarray, handle: Handle) -> int:
     """Which of the tracks is the handle's own, in the middle of its grid; every grid has it."""
-    middle = (handle_of(ids) == handle.id) & (ids >= 0) & (ids % IDS_PER_HANDLE == handle.side * handle.side // 2)
+    middle = (holder_of(ids) == handle.id) & (ids % IDS_PER_HANDLE == handle.side * handle.side // 2)
     return int(np.flatnonzero(middle)[0])
 
 

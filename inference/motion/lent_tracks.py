@@ -10,7 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from inference.motion.director import Span, source_ids
+from inference.motion.director import Span
+from inference.track_ids import source_ids
 from inference.tracks import Tracks
 
 

@@ -19,7 +19,8 @@ from typing import ClassVar
 import numpy as np
 
 from inference.motion.camera import View
-from inference.motion.director import STANDS_ON, Span, source_ids
+from inference.motion.director import STANDS_ON, Span
+from inference.track_ids import source_ids
 from inference.tracks import Tracks
 
 SECONDS = 2.0  # that the motion of a sentence takes

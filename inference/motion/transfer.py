@@ -17,7 +17,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from inference.motion.borrow import BorrowedMotion
-from inference.motion.director import Span, source_ids
+from inference.motion.director import Span
+from inference.track_ids import source_ids
 from inference.tracks import Tracks
 
 Round = Literal["once", "loop", "back and forth"]

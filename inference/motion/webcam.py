@@ -23,11 +23,12 @@ import numpy as np
 
 from inference.errors import UserError
 from inference.motion.borrow import thumbnail
-from inference.motion.director import SOURCE_IDS, Span, source_ids
+from inference.motion.director import Span
 from inference.motion.driving_video import LONGEST
 from inference.motion.point_tracks import PointTracker, Seen
 from inference.motion.track_choice import MOST_TRACKS
 from inference.motion.transfer import Placement
+from inference.track_ids import SOURCE_IDS, source_ids
 from inference.tracks import Tracks
 
 KEPT_S = 1.0  # of the past: chunks are no longer

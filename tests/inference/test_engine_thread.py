@@ -13,9 +13,10 @@ from inference.channels import Load, Pause, Restart, Resume, SetPrompt
 from inference.engine import Engine
 from inference.errors import UserError
 from inference.lifecycle import EngineEvent, EngineState
-from inference.motion.hand import GRID_SIDE, IDS_PER_HANDLE
+from inference.motion.hand import GRID_SIDE
 from inference.pipeline import NICENESS, lower_thread_priority
 from inference.session import session_to_tracks
+from inference.track_ids import IDS_PER_HANDLE
 from tests.fakes import FakeStream, square_picture
 from tests.inference.engine_rig import DEADLINE_S, PICTURE, T, handle
 

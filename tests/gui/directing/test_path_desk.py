@@ -13,9 +13,10 @@ from desktop.directing.path_set import Drawn, Lent
 from desktop.directing.paths import PAGE
 from desktop.resources import resource_path
 from inference.lifecycle import EngineState
-from inference.motion.hand import GRID_SIDE, IDS_PER_HANDLE
+from inference.motion.hand import GRID_SIDE
 from inference.path_file import write_paths
 from inference.track_arrays import write_ati
+from inference.track_ids import IDS_PER_HANDLE
 from inference.tracks import Tracks
 from tests.gui.conftest import Desk
 

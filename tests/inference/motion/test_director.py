@@ -7,7 +7,8 @@ import pytest
 
 from inference.channels import ControlMailbox, ControlSnapshot, Handle
 from inference.motion.camera import Scene, Shot, View
-from inference.motion.director import Director, Span, joined, source_ids
+from inference.motion.director import Director, Span, joined
+from inference.track_ids import source_ids
 from inference.tracks import Tracks
 
 T = 4

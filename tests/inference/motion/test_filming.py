@@ -7,9 +7,10 @@ import pytest
 
 from inference.channels import ControlSnapshot, Handle
 from inference.motion.camera import HOME, Scene, Shot, View
-from inference.motion.director import Director, Span, source_ids
+from inference.motion.director import Director, Span
 from inference.motion.filming import POINTS
 from inference.motion.fly import Ask, CameraControl, GoHome, Levels
+from inference.track_ids import source_ids
 from inference.tracks import Tracks
 
 T, FPS = 4, 24.0

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.channels import ControlMailbox, ControlSnapshot, Handle
-from inference.motion.hand import GRID_SIDE, IDS_PER_HANDLE, MAX_PARKED, HandMotion, resample_path
+from inference.motion.hand import GRID_SIDE, MAX_PARKED, HandMotion, resample_path
+from inference.track_ids import IDS_PER_HANDLE
 from inference.tracks import Tracks
 
 CENTRE = GRID_SIDE * GRID_SIDE // 2

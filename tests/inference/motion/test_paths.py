@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from inference.channels import ControlSnapshot, Handle
 from inference.motion.director import Director, Span
-from inference.motion.hand import GRID_SIDE, IDS_PER_HANDLE
+from inference.motion.hand import GRID_SIDE
 from inference.motion.paths import DRAWN_TOLERANCE, MAX_KNOTS, Path, PathPerformer, drawn_path, simplified
 from inference.motion.spline import Spline, monotone
+from inference.track_ids import IDS_PER_HANDLE
 
 T, FPS, SIZE = 4, 24.0, (256, 144)
 ASPECT = SIZE[0] / SIZE[1]
