@@ -17,7 +17,8 @@ What is measured (`metrics`): PSNR, over all pixels, over those that the first f
 those that it does not (`disoccluded`; for the hand, of the objects' stratum, those the held object uncovered); SSIM;
 a perceptual distance (`perceptual`); edge energy as a share of the truth's; the end-point error of an independent
 tracker over every moving point that it can follow in the truth, one that it loses scoring its full displacement
-(`epe_px`, `epe_median_px`), and the share that it does not lose (`survival`); the mean change, 0 to 255, of pixels that
+(`epe_px`, `epe_median_px`), and the share that it does not lose (`survival`); CPU time a frame, all threads and
+decoding together (`cpu_ms`); the mean change, 0 to 255, of pixels that
 never change in the truth of the objects' stratum (`still_change`). Figures of pictures are means of clips, figures of
 points are of all points together. `null`: no such figure (the PSNR of the truth has no bound).
 
@@ -70,7 +71,11 @@ def measure(arguments: argparse.Namespace, library: Library, list_file: Path = L
         videos = measure_case(case, stream, perceptual, [made, strata.setdefault(case.stratum, Tally())], teacher)
         if place % sheets.EVERY == 0:
             rows.setdefault(case.stratum, []).append(sheets.row(videos))
-        say(f"{made.clips}/{len(chosen)} {case.name}")
+        errors = (made.points[who][-1].error for who in ("model", "hand_model") if who in videos)
+        say(
+            f"{made.clips}/{len(chosen)} {case.name}, EPE "
+            + ", ".join(f"{error.mean():.2f}" for error in errors if len(error))
+        )
     if not arguments.quick:
         for case in load_real_cases(arguments.real, stream.fps):
             one = Tally()
@@ -124,7 +129,7 @@ def print_table(title: str, tally: Tally) -> None:
             continue
         assert isinstance(values, dict)
         print(f"{who:10}" + "".join(f"{shown(values.get(name)):>14}" for name in names))
-    print(f"disoccluded {figures['disoccluded']}  still_change {figures['still_change']}")
+    print(f"disoccluded {figures['disoccluded']}  still_change {figures['still_change']}  cpu_ms {figures['cpu_ms']}")
 
 
 def shown(value: float | None) -> str:

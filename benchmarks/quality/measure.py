@@ -6,8 +6,9 @@ nothing. As many threads as torch was given; each video is judged on one of them
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -91,6 +92,7 @@ class Tally:
             who: {what: self.mean(who, what) for what in pictures} | self.of_points(who) if who in self.points else None
             for who in CONTENDERS
         }
+        found["cpu_ms"] = {who: self.mean(who, "cpu_ms") for who in ("model", "teacher")}
         found["hand"] = self.of_points("hand_model")
         found["disoccluded"] = {who: self.mean(who, "disoccluded") for who in DISOCCLUDED}
         found["still_change"] = self.mean("model", "still_change")
@@ -112,15 +114,23 @@ def measure_case(
     """Makes every contender's video of a clip, measures it into each tally, and returns them by name."""
     most = stream.package.config.control.max_tracks
     tracks = budgeted(case.tracks, most)
+    cpu_ms: dict[str, float] = {}  # of a frame, with decoding
+
+    def timed(who: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        began_s = time.process_time()
+        video = make()
+        cpu_ms[who] = (time.process_time() - began_s) * 1e3 / len(case.frames)
+        return video
+
     videos = {
-        "model": streamed(stream, case.frames[0], tracks),
+        "model": timed("model", lambda: streamed(stream, case.frames[0], tracks)),
         "frozen": np.repeat(case.frames[:1], len(case.frames), axis=0),
         "warp": warp(case.frames[0], tracks),
         "ae": reconstructed(stream.package, case.frames),
         "truth": case.frames,
     }
     if teacher is not None:
-        videos["teacher"] = teacher.video(case, tracks, guidance=teacher.guidance)
+        videos["teacher"] = timed("teacher", lambda: teacher.video(case, tracks, guidance=teacher.guidance))
     if case.hand is not None:
         videos["hand_model"] = streamed(stream, case.frames[0], case.hand)
         videos["hand_warp"] = warp(case.frames[0], case.hand)
@@ -135,7 +145,7 @@ def measure_case(
     for tally in tallies:
         tally.clips += 1
         for who, (figures, errors) in zip(videos, verdicts, strict=True):
-            tally.add(who, figures, errors)
+            tally.add(who, figures | ({"cpu_ms": cpu_ms[who]} if who in cpu_ms else {}), errors)
     return videos
 
 
