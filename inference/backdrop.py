@@ -44,28 +44,22 @@ class BackdropNet(nn.Module):
 
 
 def behind_moving(
-    net: BackdropNet | None,
-    picture: Tensor,
-    belongs: Tensor,
-    origin: Tensor,
-    moved: Tensor,
-    seen: Tensor,
-    *,
-    texture: bool = False,
+    net: BackdropNet | None, picture: Tensor, belongs: Tensor, origin: Tensor, moved: Tensor, seen: Tensor
 ) -> Tensor:
-    """`backdrop` for tracks that begin at `origin` [B, N, 2]: belongs [B, Q, N] as `inference.carry`;
-    moved: bool [B, N], of `has_moved`; seen: bool [B, N], the tracks that are ever visible.
+    """`backdrop` for what `taken_away` finds."""
+    return backdrop(net, picture, hole_of(taken_away(belongs, origin, moved, seen, *picture.shape[2:])))
 
-    texture: of a batch of one; costs a tenth of a second.
+
+def taken_away(belongs: Tensor, origin: Tensor, moved: Tensor, seen: Tensor, height: int, width: int) -> Tensor:
+    """What moved from its place in a picture of height x width pixels: [B, 1, H/4, W/4] in [0, 1].
+
+    Of tracks that begin at `origin` [B, N, 2]: belongs [B, Q, N] as `inference.carry`; moved: bool [B, N], of
+    `has_moved`; seen: bool [B, N], the tracks that are ever visible.
     """
-    height, width = picture.shape[2] // STRIDE, picture.shape[3] // STRIDE
-    share = moved_share(origin, moved, seen, height, width).view(-1, 1, height, width)
-    layer = moving_layer(belongs, moved[:, None]).unflatten(2, grid_of(belongs.shape[1], *picture.shape[2:]))
-    layer = F.adaptive_avg_pool2d(layer, (height, width)) * share
-    behind = backdrop(net, picture, layer)
-    if not texture or not bool((behind[:, 3] > 0).any()):
-        return behind
-    return torch.cat([textured(picture, behind[:, :3], hole_of(layer)), behind[:, 3:]], dim=1)
+    h, w = height // STRIDE, width // STRIDE
+    share = moved_share(origin, moved, seen, h, w).view(-1, 1, h, w)
+    layer = moving_layer(belongs, moved[:, None]).unflatten(2, grid_of(belongs.shape[1], height, width))
+    return F.adaptive_avg_pool2d(layer, (h, w)) * share
 
 
 def hole_of(layer: Tensor) -> Tensor:
@@ -75,14 +69,15 @@ def hole_of(layer: Tensor) -> Tensor:
     return (hole / GONE).clamp(0.0, 1.0)
 
 
-def backdrop(net: BackdropNet | None, picture: Tensor, layer: Tensor) -> Tensor:
+def backdrop(net: BackdropNet | None, picture: Tensor, hole: Tensor, *, texture: bool = False) -> Tensor:
     """The picture [B, 3, H, W] without what moves, and how far that is to be shown in place of a hole: [B, 4, H, W].
 
-    layer: [B, 1, H/4, W/4] in [0, 1], what was taken away at any time (`inference.layer.moving_layer`). net: None for a
-    package that has none; the hole is then filled softly and no more.
+    hole: [B, 1, H, W] in [0, 1], of `hole_of` what was taken away at any time. net: None for a package that has none;
+    the hole is then filled softly and no more. texture: of a batch of one; costs a tenth of a second.
     """
-    hole = hole_of(layer)
     behind = fill(picture, 1.0 - hole) if net is None else net(picture, hole).clamp(-1.0, 1.0)
     taken = hole.mean((1, 2, 3), keepdim=True)
     valid = ((MOST - taken) / (MOST - SOME)).clamp(0.0, 1.0)
+    if texture and bool((valid > 0).any()):
+        behind = textured(picture, behind, hole)
     return torch.cat([behind, valid.expand_as(hole)], dim=1)

@@ -18,8 +18,10 @@ model's part. What it is told:
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,7 +30,7 @@ from inference.affine_field import affine_field
 from inference.affinity import STRIDE
 from inference.autoencoder import CELL
 from inference.fill import fill_coarsely
-from inference.layer import grid_centres, grid_of, moving_layer
+from inference.layer import grid_centres, grid_of, moved_share, moving_layer
 
 # In picture heights:
 AGREEMENT = 0.03  # a disagreement of this much halves the confidence
@@ -40,9 +42,9 @@ RIM = 1  # cells of the grid on which layers are weighed
 
 @dataclass(frozen=True)
 class Carried:
-    """Frames [B, T, 3, H, W], and how far the picture shows what belongs there, `shown` [B, T, 1, H, W] in [0, 1]; on
-    latent cells [B, T, ., h, w]: displacement (x, y) in picture heights, confidence and
-    support in [0, 1].
+    """Frames [B, T, 3, H, W], with as many channels as the picture, and how far the picture shows what belongs there,
+    `shown` [B, T, 1, H, W] in [0, 1]; on latent cells [B, T, ., h, w]: displacement (x, y) in picture
+    heights, confidence and support in [0, 1].
 
     layers: [B, T, 4, h', w'], of what the frames are mixed, on the grid of what belongs: the moving layer's
     displacement (x, y) in picture heights, and the shares of the moving and the still layer. What is missing to 1 the
@@ -57,49 +59,56 @@ class Carried:
     support: Tensor
 
 
-def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: Tensor, visible: Tensor) -> Carried:
+def carry(
+    picture: Tensor,
+    belongs: Tensor,
+    behind: Tensor,
+    origin: Tensor,
+    xy: Tensor,
+    visible: Tensor,
+    things: np.ndarray | None = None,
+    scene: Carried | None = None,
+    *,
+    hides: bool = False,
+) -> Carried:
     """Moves the picture so that each visible track's origin comes to lie where the track is.
 
-    picture: float32 [B, 3, H, W] in [-1, 1]; belongs: [B, Q, N], what `inference.layer.belonging` says of it, on its
-    grid or a finer one (`inference.holding`); behind: [B, 4, H, W], what `inference.backdrop` says is behind what
-    moves; origin: [B, N, 2]; xy: [B, T, N, 2]; visible: bool [B, T, N].
+    picture: float32 [B, 3, H, W] in [-1, 1], or of more channels; belongs: [B, Q, N], what `inference.layer.belonging`
+    says of it, on its grid or a finer one (`inference.holding`); behind: [B, 4, H, W] or likewise more, what
+    `inference.backdrop` says is behind what moves; origin: [B, N, 2]; xy: [B, T, N, 2]; visible: bool [B, T, N].
+
+    things: int [N], which of them each track is of (all of one, unless told): each moves by its own tracks alone.
+    scene: what things move before where that moves too, with a fourth channel, how far it is the picture's own; else
+    the picture stands still. hides: where a thing's nearest tracks are hidden, something is before it that moves too.
     """
     batch, _, height, width = picture.shape
     frames = xy.shape[1]
-    aspect = torch.tensor([width / height, 1.0], device=picture.device)
-    start = (origin * aspect)[:, None].expand(-1, frames, -1, -1).flatten(0, 1)  # [M = B*T, N, 2]
-    now = (xy * aspect).flatten(0, 1)
-    seen = visible.flatten(0, 1).to(picture.dtype)
-    moved = (now - start) * seen[..., None]
-
-    cells, smooth = (height // CELL, width // CELL), (height // FINE, width // FINE)
+    cells = height // CELL, width // CELL
     fine = grid_of(belongs.shape[1], height, width)
-    places, middles, centres = (grid_centres(*size, picture.device) * aspect for size in (fine, smooth, cells))
-    # [M, 2, h', w']: of what is shown at a place, as finely as a photograph is laid by it, ...
-    here = _resized(_plane(affine_field(middles, now, moved, seen), *smooth), fine).contiguous()
-    # ... and of what the picture has there, which only says what to trust.
-    there = _resized(_plane(affine_field(centres, start, moved, seen), *cells), fine)
-    layer = moving_layer(belongs, visible).reshape(-1, 1, *fine)  # [M, 1, h', w']
-
-    source = places - here.flatten(2).transpose(1, 2)  # [M, Q, 2]
-    back = F.grid_sample(
-        torch.cat([layer, there], dim=1), _grid(source, aspect, *fine), align_corners=False, padding_mode="border"
+    aspect = torch.tensor([width / height, 1.0], device=picture.device)
+    # Of several things the one that is most there is in front.
+    are_things = things is not None
+    things = np.zeros(xy.shape[2], np.int64) if things is None else things
+    of = [np.flatnonzero(things == thing) for thing in np.unique(things)] or [things]
+    layers_of = (
+        _Moved.by(
+            picture, belongs[..., n], origin[:, n], xy[:, :, n], visible[:, :, n], is_thing=are_things, hides=hides
+        )
+        for n in of
     )
-    support = back[:, :1]
-    agreement = 1.0 / (1.0 + (here - back[:, 1:]).square().sum(1, keepdim=True) / AGREEMENT**2)
-    outside = (source - source.clamp(torch.zeros_like(aspect), aspect)).square().sum(-1).view_as(agreement)
-    near = 1.0 / (1.0 + (outside / BEYOND**2).square())
-    mirrored = support * near * (outside > 0)
-    agreement = agreement * (outside == 0)
-    gone = there.square().sum(1, keepdim=True)
-    # Wider by a cell: the rim of a thing that left is a mixture of both, and would show as its outline.
-    stayed = 1.0 - F.max_pool2d(layer, 2 * RIM + 1, stride=1, padding=RIM) * gone / (gone + AGREEMENT**2)
+    front = functools.reduce(_Moved.before, layers_of)
+    here, support, agreement = front.here, front.support, front.agreement
+    mirrored, stayed = support * front.near * front.is_outside, front.stayed
 
     moving = support * agreement.square().square()
-    still = (1.0 - support) * stayed.square().square()
+    if scene is None:
+        still = (1.0 - support) * stayed.square().square()
+        rest = 1.0 - support - still
+    else:
+        still, rest = torch.zeros_like(support), 1.0 - support
     # What is left of a place that nothing covers any more is what was behind. All of it is decided on this grid, and
     # only then laid over the pixels: what costs is each pass over those.
-    shares = torch.cat([moving + mirrored, still, 1.0 - support - still, moving + still], dim=1)
+    shares = torch.cat([moving + mirrored, still, rest, moving + still], dim=1)
     laid, unmoved, bared, shown = _resized(shares, (height, width)).split(1, dim=1)  # [M, 1, H, W] each
     warped = F.grid_sample(
         picture[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1),  # [M, 3, H, W]
@@ -108,22 +117,117 @@ def carry(picture: Tensor, belongs: Tensor, behind: Tensor, origin: Tensor, xy: 
         padding_mode="reflection",
     )
     per_frame = (batch, frames)
-    bared = bared.unflatten(0, per_frame) * behind[:, None, 3:]  # [B, T, 1, H, W]
-    mixed = torch.addcmul((laid * warped).unflatten(0, per_frame), unmoved.unflatten(0, per_frame), picture[:, None])
-    mixed = torch.addcmul(mixed, bared, behind[:, None, :3]).flatten(0, 1)
-    weight = (laid + unmoved + bared.flatten(0, 1)).clamp_(0.0, 1.0)
+    mixed = (laid * warped).unflatten(0, per_frame)
+    if scene is None:
+        mixed = torch.addcmul(mixed, unmoved.unflatten(0, per_frame), picture[:, None])
+        bared = bared.unflatten(0, per_frame) * behind[:, None, -1:]  # [B, T, 1, H, W]
+        mixed = torch.addcmul(mixed, bared, behind[:, None, :-1]).flatten(0, 1)
+        bared = bared.flatten(0, 1)
+        layers = torch.cat([here, moving, still], dim=1)
+        displacement = here * (moving > still)
+        confidence, trusted = support * agreement + (1.0 - support) * stayed, support
+    else:
+        own = scene.frames[:, :, 3:] * scene.shown
+        shown = shown + bared * own.flatten(0, 1)
+        mixed = torch.addcmul(mixed, bared.unflatten(0, per_frame), scene.frames[:, :, :3]).flatten(0, 1)
+        beyond = _resized(scene.layers.flatten(0, 1), fine)
+        layers = torch.lerp(beyond, torch.cat([here, moving, still], dim=1), (support > 0.5).to(support))
+        displacement = layers[:, :2] * (layers[:, 2:3] > layers[:, 3:])
+        scene_confidence, scene_support = (_resized(x.flatten(0, 1), fine) for x in (scene.confidence, scene.support))
+        confidence = torch.lerp(scene_confidence, agreement, support)
+        trusted = torch.maximum(support, scene_support)
+    weight = (laid + unmoved + bared).clamp_(0.0, 1.0)
     mixed = fill_coarsely(mixed, weight, FINE)
-
-    confidence = support * agreement + (1.0 - support) * stayed
     cell = fine[0] // cells[0]
     return Carried(
         frames=mixed.unflatten(0, per_frame),
         shown=shown.clamp_max(1.0).unflatten(0, per_frame),
-        layers=torch.cat([here, moving, still], dim=1).unflatten(0, per_frame),
-        displacement=_on_cells(here * (moving > still), batch, cell),
+        layers=layers.unflatten(0, per_frame),
+        displacement=_on_cells(displacement, batch, cell),
         confidence=_on_cells(confidence, batch, cell),
-        support=_on_cells(support, batch, cell),
+        support=_on_cells(trusted, batch, cell),
     )
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """One thing in M frames, on the grid of what belongs, [M, ., h', w']: here, the displacement (x, y) of what a place
+    shows; support, how far the thing is there; agreement with the motion of the place it came from, 0 outside the
+    picture; near, how near that is to the picture; stayed, how far what the picture has there did not leave.
+    """
+
+    here: Tensor
+    support: Tensor
+    agreement: Tensor
+    near: Tensor
+    is_outside: Tensor
+    stayed: Tensor
+
+    @classmethod
+    def by(
+        cls,
+        picture: Tensor,
+        belongs: Tensor,
+        origin: Tensor,
+        xy: Tensor,
+        visible: Tensor,
+        *,
+        is_thing: bool,
+        hides: bool,
+    ) -> _Moved:
+        """Arguments as of `carry`. is_thing: its tracks are known to be of one thing; else hidden ones say nothing."""
+        height, width = picture.shape[2:]
+        aspect = torch.tensor([width / height, 1.0], device=picture.device)
+        start = (origin * aspect)[:, None].expand(-1, xy.shape[1], -1, -1).flatten(0, 1)  # [M = B*T, N, 2]
+        now = (xy * aspect).flatten(0, 1)
+        seen = visible.flatten(0, 1).to(picture.dtype)
+        moved = (now - start) * seen[..., None]
+        cells, smooth = (height // CELL, width // CELL), (height // FINE, width // FINE)
+        fine = grid_of(belongs.shape[1], height, width)
+        places, middles, centres = (grid_centres(*size, picture.device) * aspect for size in (fine, smooth, cells))
+        # [M, 2, h', w']: of what is shown at a place, as finely as a photograph is laid by it, ...
+        here = _resized(_plane(affine_field(middles, now, moved, seen), *smooth), fine).contiguous()
+        # ... and of what the picture has there, which only says what to trust.
+        there = _resized(_plane(affine_field(centres, start, moved, seen), *cells), fine)
+        layer = moving_layer(belongs, visible).reshape(-1, 1, *fine)  # [M, 1, h', w']
+
+        source = places - here.flatten(2).transpose(1, 2)  # [M, Q, 2]
+        back = F.grid_sample(
+            torch.cat([layer, there], dim=1), _grid(source, aspect, *fine), align_corners=False, padding_mode="border"
+        )
+        agreement = 1.0 / (1.0 + (here - back[:, 1:]).square().sum(1, keepdim=True) / AGREEMENT**2)
+        outside = (source - source.clamp(torch.zeros_like(aspect), aspect)).square().sum(-1).view_as(agreement)
+        near = 1.0 / (1.0 + (outside / BEYOND**2).square())
+        gone = there.square().sum(1, keepdim=True)
+        gone = gone / (gone + AGREEMENT**2)
+        support, taken = back[:, :1], layer
+        if is_thing:
+            # Of which nothing is seen any more, it left the picture, and is not where it was.
+            gone = torch.where(seen.any(1)[:, None, None, None], gone, 1.0)
+            taken = moving_layer(belongs, torch.ones_like(visible)).reshape(-1, 1, *fine)
+        nearest = (visible | ((xy < 0) | (xy > 1)).any(-1)).flatten(0, 1)
+        if hides and not nearest.all():
+            share = moved_share(xy.flatten(0, 1), nearest, torch.ones_like(nearest), *smooth)
+            support = support * _resized(share.view(-1, 1, *smooth), fine)
+        # Wider by a cell: the rim of a thing that left is a mixture of both, and would show as its outline.
+        stayed = 1.0 - F.max_pool2d(taken, 2 * RIM + 1, stride=1, padding=RIM) * gone
+        return cls(here, support, agreement * (outside == 0), near, (outside > 0).to(near), stayed)
+
+    def before(self, other: _Moved) -> _Moved:
+        """Both as one, of which the one that is more there is seen."""
+        other_is = other.support > self.support
+
+        def seen(mine: Tensor, others: Tensor) -> Tensor:
+            return torch.where(other_is, others, mine)
+
+        return _Moved(
+            here=seen(self.here, other.here),
+            support=seen(self.support, other.support),
+            agreement=seen(self.agreement, other.agreement),
+            near=seen(self.near, other.near),
+            is_outside=seen(self.is_outside, other.is_outside),
+            stayed=torch.minimum(self.stayed, other.stayed),
+        )
 
 
 def trace_back(displacement: Tensor, at: Tensor, aspect: float) -> Tensor:

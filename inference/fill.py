@@ -17,7 +17,7 @@ STAYS = 0.1  # a pixel of this weight stays by about a half
 def fill_coarsely(weighted: Tensor, weight: Tensor, cell: int) -> Tensor:
     """`fill`, with colours looked for on cells of `cell` x `cell` pixels: as soft, in half the time.
 
-    weighted: frames times their weight, [M, 3, H, W].
+    weighted: frames times their weight, [M, C, H, W].
     """
     total, mass = F.avg_pool2d(weighted, cell), F.avg_pool2d(weight, cell)
     around = fill(total / mass.clamp_min(FAINT), mass)
@@ -30,7 +30,7 @@ def fill_coarsely(weighted: Tensor, weight: Tensor, cell: int) -> Tensor:
 def fill(frames: Tensor, weight: Tensor) -> Tensor:
     """Replaces pixels of little weight by the weighted mean of their surroundings (pull and push over a pyramid).
 
-    frames: [M, 3, H, W]; weight: [M, 1, H, W] in [0, 1]. Pixels of weight 1 stay as they are.
+    frames: [M, C, H, W]; weight: [M, 1, H, W] in [0, 1]. Pixels of weight 1 stay as they are.
     """
     levels = [(frames * weight, weight)]
     while min(levels[-1][1].shape[-2:]) > 1:

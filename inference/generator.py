@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from inference.autoencoder import CELL, FRAMES, Encoder, group_frames
-from inference.carry import Carried, carry
+from inference.carry import Carried
 from inference.config import ControlConfig, ModelConfig
 from inference.motion_transformer import MotionTransformer
 from inference.track_head import TrackHead, track_canvas
@@ -60,33 +60,26 @@ class Generator(nn.Module):
 def direct(
     encoder: Encoder,
     config: ControlConfig,
-    picture: Tensor,
-    belongs: Tensor | None,
-    behind: Tensor | None,
-    origin: Tensor,
+    size: tuple[int, int],
+    carried: Carried | None,
     xy: Tensor,
     visible: Tensor,
     ids: Tensor,
-) -> tuple[Direction, Carried | None]:
+) -> Direction:
     """Tracks over T = 4F frames to the direction of F latents.
 
-    picture: float32 [B, 3, H, W] in [-1, 1]; belongs, behind: what `inference.layer.belonging` and `inference.backdrop`
-    say of it, needed where the model takes carried frames; origin: [B, N, 2], where each track lies in the picture; xy,
-    visible: [B, T, N, ...]; ids: [B, N]. Also returns the carried frames, where the model takes them.
+    size: (width, height) in pixels; carried: the picture as the tracks carry it, where the model takes that; xy,
+    visible: [B, T, N, ...]; ids: [B, N].
     """
-    height, width = picture.shape[-2:]
-    h, w = height // CELL, width // CELL
+    w, h = size[0] // CELL, size[1] // CELL
     # Positions need float32 whatever the weights are: bfloat16 knows a 256th of the picture at best.
     dtype = encoder.linear.weight.dtype
     canvas = track_canvas(xy, visible, ids, h, w, config.id_dim).to(dtype)
-    if not config.carry:
-        return Direction(canvas, None, None, None), None
-    assert belongs is not None
-    assert behind is not None
-    carried = carry(picture, belongs, behind, origin, xy, visible)
+    if carried is None:
+        return Direction(canvas, None, None, None)
     latents = encoder(carried.frames.to(dtype).unflatten(1, (-1, FRAMES)).flatten(2, 3))
     trust = [x.unflatten(1, (-1, FRAMES)).mean(2).to(dtype) for x in (carried.confidence, carried.support)]
-    return Direction(canvas, latents, trust[0], trust[1]), carried
+    return Direction(canvas, latents, trust[0], trust[1])
 
 
 def direct_picture(

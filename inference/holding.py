@@ -1,28 +1,45 @@
 """What is held in one picture: which tracks hold one thing together, and where that thing ends.
 
 Owns the picture's features and the answers given so far. Never sees motion: what belongs to a track is a matter of the
-picture and of where the tracks begin. One picture each; runs on the caller's thread.
+picture, of where the tracks begin and of who brings them. One picture each; runs on the caller's thread.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inference.layer import belonging, grid_of, moving_layer, within_reach
+from inference.crowd import MANY
+from inference.layer import belonging, grid_of, within_reach
 from inference.outline import outlined
-from inference.track_ids import CAMERA, holder_of, source_ids
+from inference.track_ids import A_FILE, PARTS, SCENE
 
 LINKED = 0.17  # picture heights: a holder's tracks this near hold one thing (a hand's widest grid has 0.167)
 FEW = 8  # things that are outlined, those with the most tracks: each costs about 30 ms, once
 MOST = 0.7  # of the picture: what is larger is no thing before a background
 EDGE = 2  # pixels: the grid of an outline, half as wide as the network's
-HAND = 160  # tracks, six hands' whole grids: of more the grid is the network's, and who holds more moves the scene
 KEPT = 16  # outlines
 SAME = 0.8  # a place that belongs this far to what lies under a hand's middle is of one thing with it
-_SCENE = int(holder_of(source_ids(CAMERA, np.zeros(1, np.int64)))[0])  # a flight's points hold no thing
+CROWDED = 0.1  # picture heights: no part of a thing is further from a crowd's tracks than about this
+MOSTLY = 0.8  # of its tracks are the same: then a crowd's thing keeps its outline
+ONE = 0.5  # outlines that overlap so far (intersection over union) are of one thing
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What tracks hold. tracks: int [n], those that hold things; things: int [n], which, 0 to FEW; belongs: [1, Q, n],
+    how far each place goes along with each, on a grid as `inference.layer.grid_of` has it. scene: int [s], tracks that
+    move the scene (`Holding.along`).
+    """
+
+    tracks: np.ndarray
+    things: np.ndarray
+    belongs: Tensor
+    scene: np.ndarray
 
 
 class Holding:
@@ -34,30 +51,40 @@ class Holding:
         self.features, self._reach = features, reach
         pixels = (picture[0].permute(1, 2, 0).float() + 1.0) * 127.5
         self._pixels = pixels.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-        height, width = self._pixels.shape[:2]
+        self._size = height, width = self._pixels.shape[:2]
         self._grid = height // EDGE, width // EDGE
         self._coarse = features.shape[2], features.shape[3]
         self._aspect = torch.tensor([width / height, 1.0], device=picture.device)
-        self._asked: tuple[Tensor, Tensor] | None = None  # the last question, and its answer
+        self._asked: tuple[Tensor, np.ndarray, Held] | None = None  # the last question, and its answer
+        self._along: tuple[Tensor, Tensor] | None = None  # likewise
         self._outlines: dict[frozenset[tuple[float, ...]], Tensor | None] = {}  # by tracks' places, the latest last
 
-    def belongs(self, origin: Tensor, seen: Tensor, holders: np.ndarray) -> Tensor:
-        """How far each place goes along with each track, [1, Q, N], on a grid of half the picture's size for a hand's
-        few tracks and of a quarter for many; origin: [1, N, 2]; seen: bool [1, N], the tracks that count; holders: [N],
-        who brings each (`inference.track_ids.holder_of`). The same tensor for the same tracks.
+    def held(self, origin: Tensor, seen: Tensor, holders: np.ndarray) -> Held:
+        """What tracks hold that begin at `origin` [1, N, 2]; seen: bool [1, N], those that count; holders: [N], who
+        brings each (`inference.track_ids`), SCENE for what holds no thing. The same answer for the same ones.
         """
-        brought = torch.from_numpy(holders).to(origin)
-        asked = torch.cat([origin, seen[..., None], brought[None, :, None]], dim=-1)
-        if self._asked is None or not torch.equal(self._asked[0], asked):
-            self._asked = asked, self._answer(origin, seen, holders)
-        return self._asked[1]
+        asked = torch.cat([origin, seen[..., None]], dim=-1)
+        if self._asked is None or not (torch.equal(self._asked[0], asked) and np.array_equal(self._asked[1], holders)):
+            self._asked = asked, holders.copy(), self._answer(origin, seen, holders)
+        return self._asked[2]
+
+    def along(self, places: Tensor) -> Tensor:
+        """How far each place goes along with each of the scene's tracks [1, s, 2]: [1, Q, s], by the network alone. The
+        same tensor for the same tracks.
+        """
+        if self._along is None or not torch.equal(self._along[0], places):
+            self._along = places, self._by_network(places, *self._coarse)
+        return self._along[1]
 
     def layer(self, origin: Tensor) -> Tensor:
         """How far each place goes along with any of one holder's tracks [1, N, 2]: [H/4, W/4]."""
-        seen = torch.ones_like(origin[..., 0], dtype=torch.bool)
-        layer = moving_layer(self._answer(origin, seen, np.zeros(origin.shape[1], np.int64)), seen[:, None])
-        grid = grid_of(layer.shape[2], *self._pixels.shape[:2])
-        return F.adaptive_avg_pool2d(layer.view(1, *grid), self._coarse)[0]
+        found = self._answer(origin, origin.new_ones(origin.shape[:2]), np.zeros(origin.shape[1], np.int64))
+        layer = origin.new_zeros(self._coarse)
+        for belongs in (found.belongs, self._by_network(origin[:, found.scene], *self._coarse)):
+            if belongs.shape[2]:
+                plane = belongs.amax(-1).view(1, *grid_of(belongs.shape[1], *self._size))
+                layer = torch.maximum(layer, F.adaptive_avg_pool2d(plane, self._coarse)[0])
+        return layer
 
     def together(self, origin: Tensor, middle: int) -> np.ndarray:
         """Which places [N, 2] are of one thing with the one in the middle: bool [N]."""
@@ -69,49 +96,85 @@ class Holding:
         same[middle] = True
         return same
 
-    def _answer(self, origin: Tensor, seen: Tensor, holders: np.ndarray) -> Tensor:
-        counted = seen[0].cpu().numpy().copy()  # emptied below
-        held = np.flatnonzero(counted & (holders != _SCENE))
-        rows, columns = self._grid if origin.shape[1] <= HAND else self._coarse
-        answer = origin.new_zeros(1, rows * columns, origin.shape[1])
-        if len(held) <= HAND:
-            groups = linked(origin[0, held] * self._aspect, holders[held])
-            for group in np.argsort(-np.bincount(groups), kind="stable")[:FEW]:
-                members = held[groups == group]
-                outline = self._outline(origin[:, members])
-                if outline is not None:
-                    share = F.adaptive_avg_pool2d(outline[None], (rows, columns)).view(1, -1, 1)
-                    answer[:, :, members] = share * within_reach(origin[:, members], rows, columns, self._reach)
-                    counted[members] = False
-        if counted.any():  # the network's word alone
-            planes = belonging(self.features, origin, seen, self._reach).transpose(1, 2)[:, counted]
-            planes = planes.unflatten(2, self._coarse)
-            answer[:, :, counted] = (
-                F.interpolate(planes, size=(rows, columns), mode="bilinear").flatten(2).transpose(1, 2)
-            )
-        return answer
+    def _answer(self, origin: Tensor, seen: Tensor, holders: np.ndarray) -> Held:
+        counted = np.flatnonzero(seen[0].cpu().numpy())
+        held = counted[holders[counted] != SCENE]
+        groups = linked(origin[0, held] * self._aspect, holders[held])
+        in_crowd = np.bincount(groups)[groups] > MANY
+        scene = np.concatenate([counted[holders[counted] == SCENE], held[in_crowd]])
+        held, groups = held[~in_crowd], groups[~in_crowd]
+        rows, columns = self._grid if len(held) <= MANY else self._coarse
+        belongs = origin.new_zeros(1, rows * columns, len(held))
+        things, outlines = np.full(len(held), FEW), list[Tensor]()
+        numbers, counts = np.unique(groups, return_counts=True)
+        for group in numbers[np.argsort(-counts, kind="stable")][:FEW]:
+            members = np.flatnonzero(groups == group)
+            who = holders[held[members[0]]]
+            parted = bool(_of_crowd(who))  # then it is known what else moves, and that it is something else
+            others = counted[holders[counted] != who] if parted else counted[:0]
+            outline = self._outline(origin[:, held[members]], origin[:, others])
+            if outline is not None:
+                share = F.adaptive_avg_pool2d(outline[None], (rows, columns)).view(1, -1, 1)
+                belongs[:, :, members] = share * within_reach(origin[:, held[members]], rows, columns, self._reach)
+                same = (n for n, other in enumerate(outlines) if not parted and _alike(outline, other))
+                things[members] = next(same, len(outlines))
+                outlines.append(outline)
+        rest = np.flatnonzero(things == FEW)
+        if len(rest):  # the network's word alone
+            belongs[:, :, rest] = self._by_network(origin[:, held[rest]], rows, columns)
+            crowd = rest[_of_crowd(holders[held[rest]])]
+            belongs[:, :, crowd] *= within_reach(origin[:, held[crowd]], rows, columns, CROWDED)
+        return Held(held, things, belongs, scene)
 
-    def _outline(self, places: Tensor) -> Tensor | None:
+    def _by_network(self, places: Tensor, rows: int, columns: int) -> Tensor:
+        """[1, rows * columns, n] of places [1, n, 2]."""
+        found = belonging(self.features, places, torch.ones_like(places[..., 0], dtype=torch.bool), self._reach)
+        if (rows, columns) == self._coarse:
+            return found
+        planes = found.transpose(1, 2).unflatten(2, self._coarse)
+        return F.interpolate(planes, size=(rows, columns), mode="bilinear").flatten(2).transpose(1, 2)
+
+    def _outline(self, places: Tensor, others: Tensor) -> Tensor | None:
         """Of one group of tracks, [H, W], or None: found anew only when other tracks joined. What slides out of the
-        picture and loses some stays cut as it was.
+        picture and loses some stays cut as it was; a crowd's thing, while most of its tracks are the same.
         """
         asked = frozenset(map(tuple, places[0].tolist()))
-        known = next((held for held in self._outlines if asked == held or (asked < held and len(asked) > 1)), None)
-        found = self._outlined(places) if known is None else self._outlines.pop(known)
+
+        def serves(held: frozenset[tuple[float, ...]]) -> bool:
+            if others.shape[1]:
+                return len(asked & held) > MOSTLY * len(asked | held)
+            return asked == held or (len(asked) > 1 and asked < held)
+
+        known = next(filter(serves, self._outlines), None)
+        found = self._outlined(places, others) if known is None else self._outlines.pop(known)
         self._outlines[known or asked] = found
         while len(self._outlines) > KEPT:
             del self._outlines[next(iter(self._outlines))]
         return found
 
-    def _outlined(self, places: Tensor) -> Tensor | None:
-        """None for what is too large to be a thing."""
+    def _outlined(self, places: Tensor, others: Tensor) -> Tensor | None:
+        """None for what is too large to be a thing. others: [1, m, 2], places that are not of it."""
         belongs = belonging(self.features, places, torch.ones_like(places[..., 0], dtype=torch.bool), self._reach)
         likely = belongs[0].amax(-1).view(self._coarse)
+        if others.shape[1]:
+            likely = likely * within_reach(places, *self._coarse, CROWDED)[0].amax(-1).view(self._coarse)
         if (likely > 0.5).float().mean() > MOST:
             return None
-        apart = torch.cdist(places[0] * self._aspect, places[0] * self._aspect)
-        middle = places[0, apart.sum(1).argmin()]
-        return torch.from_numpy(outlined(self._pixels, likely.cpu().numpy(), middle.cpu().numpy())).to(places)
+        certain = places[0]
+        if not others.shape[1]:  # of a hand's grid the middle: the rest may lie beside the thing
+            apart = torch.cdist(certain * self._aspect, certain * self._aspect)
+            certain = certain[apart.sum(1).argmin()][None]
+        found = outlined(self._pixels, likely.cpu().numpy(), certain.cpu().numpy(), others[0].cpu().numpy())
+        return torch.from_numpy(found).to(places)
+
+
+def _of_crowd(holders: np.ndarray) -> np.ndarray:
+    """Whether they are things that move in a crowd."""
+    return (holders > A_FILE) & (holders <= PARTS)
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    return bool(torch.minimum(one, other).sum() > ONE * torch.maximum(one, other).sum())
 
 
 def linked(points: Tensor, holders: np.ndarray) -> np.ndarray:

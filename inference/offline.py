@@ -72,7 +72,8 @@ def render(
     """
     tracks = track_file.tracks.resampled(track_file.fps, stream.fps)
     yield stream.open(picture, prompt, seed)
-    stream.anchor(tracks[:1])
+    if track_file.present is None:  # a session's ids say who brought them, and row 0 shows none
+        stream.anchor(tracks[:1])
     frames = stream.frames_per_chunk
     # A session says when a point was specified, and every chunk is steered as it was then.
     present = track_file.present if track_file.fps == stream.fps else None

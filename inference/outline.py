@@ -23,18 +23,20 @@ WIDER = 3  # pixels: a thing takes its rim along, rather than leave it behind as
 SOFT = 0.4  # pixels, of the Gaussian that softens the edge
 
 
-def outlined(picture: np.ndarray, likely: np.ndarray, held: np.ndarray) -> np.ndarray:
+def outlined(picture: np.ndarray, likely: np.ndarray, held: np.ndarray, denied: np.ndarray) -> np.ndarray:
     """How far each pixel is the thing, float32 [H, W] in [0, 1].
 
-    picture: uint8 [H, W, 3]; likely: float32 [h, w] in [0, 1], of a picture of any size; held: (x, y), normalised,
-    a place on the thing. The same input gives the same answer. Where there is nothing to cut, or the cut loses the
-    thing, what was likely comes back.
+    picture: uint8 [H, W, 3]; likely: float32 [h, w] in [0, 1], of a picture of any size; held, denied: places on the
+    thing [n, 2] and beside it [m, 2] for certain, normalised. The same input gives the same answer. Where nothing is
+    to be cut, or the cut loses the thing, what was likely comes back.
     """
     height, width = picture.shape[:2]
     likely = cv2.resize(likely, (width, height), interpolation=cv2.INTER_LINEAR)
     mask = np.where(likely > CLAIMED, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     mask[likely < DENIED] = cv2.GC_BGD
-    cv2.circle(mask, (int(held[0] * width), int(held[1] * height)), max(2, round(AT * height)), cv2.GC_FGD, -1)
+    for places, known in ((denied, cv2.GC_BGD), (held, cv2.GC_FGD)):
+        for x, y in places.tolist():
+            cv2.circle(mask, (int(x * width), int(y * height)), max(2, round(AT * height)), known, -1)
     rows, columns = (np.flatnonzero((mask != cv2.GC_BGD).any(axis)) for axis in (1, 0))
     if not rows.size:
         return likely

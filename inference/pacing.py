@@ -142,7 +142,7 @@ class Meters:
 
     def chunk(self, frames: int, took_s: float, stages_ms: dict[str, float], pace_s: float | None = None) -> None:
         """One chunk of `frames` took `took_s` from taking the controls to handing the frames over. pace_s: as in
-        `Pacer.finished`."""
+        `Pacer.learn`."""
         with self._lock:
             self._made_frames += frames
             self._chunks.append((frames, pace_s or took_s, stages_ms | {"total": took_s * 1000}))

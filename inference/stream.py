@@ -18,16 +18,15 @@ import torch
 from torch import Tensor
 
 from inference.autoencoder import CELL, FRAMES
-from inference.backdrop import behind_moving
 from inference.backend import Backend
 from inference.cache import KeyValues
-from inference.carry import trace_back
+from inference.carrier import Carrier
+from inference.carry import Carried
+from inference.crowd import Led
 from inference.depth import inverse_depth
 from inference.errors import UserError
 from inference.frame_decoder import FrameDecoder
 from inference.generator import Direction, direct, direct_picture
-from inference.holding import Holding
-from inference.layer import has_moved
 from inference.motion.ground import FARTHEST, ground_inverse_depth
 from inference.motion.said import Said
 from inference.package import ModelPackage
@@ -99,16 +98,13 @@ class Stream:
             self._pixels, self._depth = picture.copy(), None
         self._picture = self._tensor(picture)
         features = self.package.affinity(self._picture)
-        self._holding = Holding(self._picture, features, self.package.config.control.reach)
-        self._behind: tuple[Tensor, set[int], Tensor] | None = None  # what it is for, and the answer
-        self._moved: set[int] = set()  # tracks that were ever away from their origins
+        self._carrier = Carrier(self._picture, features, self.package.config.control.reach, self.package.backdrop)
         self._origin: dict[int, tuple[float, float]] = {}
         self._identity: dict[int, int] = {}
         self._anchored = np.zeros(0, np.int64)  # points of a tracks file
         self._left: dict[int, tuple[float, float]] = {}  # origins of points that went and may return, the latest last
         # As in training: random identities. A seed of their own keeps the sampler's noise independent of the tracks.
         self._identities = np.random.default_rng([seed, 1]).permutation(self.package.config.control.id_range).tolist()
-        self._displacement: Tensor | None = None
         self._made, self.context_frames = 0, {}
         transformer = self.package.generator.transformer
         cache = transformer.empty_cache(self.package.config.cache, 1, height // CELL, width // CELL)
@@ -163,13 +159,13 @@ class Stream:
         """
         self._opened()
         origin = torch.from_numpy(places.astype(np.float32))[None].to(self._picture)
-        return self._holding.layer(origin).cpu().numpy()
+        return self._carrier.holding.layer(origin).cpu().numpy()
 
     @torch.no_grad()
     def together(self, places: np.ndarray, middle: int) -> np.ndarray:
         """Which `places` [N, 2] of the newest frame show one thing with the one in the middle: bool [N]."""
         self._opened()
-        return self._holding.together(self._traced(places), middle)
+        return self._carrier.holding.together(self._carrier.traced(places), middle)
 
     @torch.no_grad()
     def said(self, prompt: str) -> Said:
@@ -180,7 +176,7 @@ class Stream:
             return Said()
         clauses = read(net, self.package.text, prompt, net.config.text_tokens)
         seen = looks(self.package.affinity, self._picture)
-        return said(net, recogniser, seen, self._holding.features, self._pixels, clauses)
+        return said(net, recogniser, seen, self._carrier.holding.features, self._pixels, clauses)
 
     @torch.no_grad()
     def anchor(self, tracks: Tracks) -> None:
@@ -190,10 +186,10 @@ class Stream:
         appear.
         """
         self._opened()
+        self._anchored = tracks.ids
         tracks = self._budgeted(tracks)
         for n in np.flatnonzero(tracks.visible[0]).tolist():
             self._settle(int(tracks.ids[n]), (float(tracks.xy[0, n, 0]), float(tracks.xy[0, n, 1])))
-        self._anchored = tracks.ids
         self._write_picture()
 
     @torch.no_grad()
@@ -221,12 +217,12 @@ class Stream:
             xy = torch.from_numpy(tracks.xy)[None].to(self._picture)
             visible = torch.from_numpy(tracks.visible)[None].to(self._picture.device)
             config, encoder = self.package.config.control, self.package.autoencoder.encoder
-            belongs = self._holding.belongs(origin, visible.any(1), self._holders(tracks.ids))
-            behind = self._backdrop(belongs, origin, xy, visible, tracks.ids)
-            direction, carried = direct(encoder, config, self._picture, belongs, behind, origin, xy, visible, ids)
-            if carried is not None:
-                self._displacement = carried.displacement[0, -1]
+            carried: Carried | None = None
+            if config.carry:
+                holders = np.where(np.isin(tracks.ids, self._anchored), A_FILE, holder_of(tracks.ids))
+                carried = self._carrier.carried(Led(tracks.ids, holders, origin, xy, visible))
                 self.motion = carried.layers[0].permute(0, 2, 3, 1).contiguous().cpu().numpy()  # [T, h, w, 4]
+            direction = direct(encoder, config, self.size, carried, xy, visible, ids)
         with timed(timings_ms, "transformer"):
             if born:
                 self._write_picture()
@@ -288,19 +284,11 @@ class Stream:
             del self._left[next(iter(self._left))]
         if not new:
             return bool(gone)
-        at = self._traced(np.stack([tracks.xy[tracks.visible[:, n].argmax(), n] for n in new]))
+        at = self._carrier.traced(np.stack([tracks.xy[tracks.visible[:, n].argmax(), n] for n in new]))
         for n, place in zip(new, at.tolist(), strict=True):
             point = int(tracks.ids[n])
             self._settle(point, self._left.pop(point, (place[0], place[1])))
         return True
-
-    def _traced(self, places: np.ndarray) -> Tensor:
-        """Where in the picture that comes from which the newest frame shows at `places` [N, 2]."""
-        at = torch.from_numpy(places.astype(np.float32)).to(self._picture)
-        if self._displacement is None:
-            return at
-        width, height = self.size
-        return trace_back(self._displacement, at, width / height)
 
     def _settle(self, point: int, place: tuple[float, float]) -> None:
         """Gives a new point its place in the picture and the next free identity."""
@@ -316,21 +304,6 @@ class Stream:
         origin = torch.tensor([self._origin.get(i, (0.0, 0.0)) for i in known], dtype=torch.float32).reshape(1, -1, 2)
         ids = torch.tensor([self._identity.get(i, 0) for i in known], dtype=torch.long).reshape(1, -1)
         return origin.to(self._picture), ids.to(self._picture.device)
-
-    def _holders(self, ids: np.ndarray) -> np.ndarray:
-        return np.where(np.isin(ids, self._anchored), A_FILE, holder_of(ids))
-
-    def _backdrop(self, belongs: Tensor, origin: Tensor, xy: Tensor, visible: Tensor, ids: np.ndarray) -> Tensor:
-        """What is behind whatever has moved; imagined anew only when that is something else."""
-        width, height = self.size
-        now = has_moved(origin, xy, visible, width / height)[0].tolist()
-        self._moved = {i for i, moves in zip(ids.tolist(), now, strict=True) if moves or i in self._moved}
-        if self._behind is None or self._behind[0] is not belongs or self._behind[1] != self._moved:
-            moved = torch.tensor([[i in self._moved for i in ids.tolist()]], device=belongs.device)
-            seen = visible.any(1)
-            behind = behind_moving(self.package.backdrop, self._picture, belongs, origin, moved, seen, texture=True)
-            self._behind = belongs, set(self._moved), behind
-        return self._behind[2]
 
     def _budgeted(self, tracks: Tracks) -> Tracks:
         """At most `max_tracks` points: those that were taken before stay, others are taken evenly over the set."""

@@ -12,7 +12,9 @@ IDS_PER_HANDLE = 64  # ids are handle.id * 64 + k, k the row-major place in the 
 BIRTH_STRIDE = IDS_PER_HANDLE << 32  # a grid laid anew gets ids of its own and leaves handle.id readable below
 SOURCE_IDS = 1 << 24  # tracks that one source may number
 CAMERA = 0  # the key of the camera's own points, as a source
+# Holders of which ids do not tell:
 A_FILE = np.iinfo(np.int64).min  # who brings the tracks of a file
+PARTS = -(1 << 62)  # who brings the things that move in a crowd (`inference.parting`): this and below, to A_FILE
 
 
 def grid_ids(handle: int, birth: int, places: np.ndarray) -> np.ndarray:
@@ -28,3 +30,6 @@ def source_ids(key: int, numbers: np.ndarray) -> np.ndarray:
 def holder_of(ids: np.ndarray) -> np.ndarray:
     """Who brings each track: int64 [N], the `Handle.id`, or -1 - key of a source."""
     return np.where(ids >= 0, ids % BIRTH_STRIDE // IDS_PER_HANDLE, -1 - (-(ids + 1) // SOURCE_IDS))
+
+
+SCENE = int(holder_of(source_ids(CAMERA, np.zeros(1, np.int64)))[0])  # who brings what holds no thing

@@ -32,6 +32,7 @@ from inference import sampler
 from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder, group_frames
 from inference.backdrop import BackdropNet, behind_moving
+from inference.carry import Carried, carry
 from inference.config import ModelConfig
 from inference.errors import UserError
 from inference.generator import Direction, Generator, direct, direct_picture
@@ -163,12 +164,16 @@ class Directed:
         origin, seen = batch["xy"][:, 0], batch["visible"][:, 0]
         picture = batch["video"][:, 0]
         _, self.picture = direct_picture(autoencoder.encoder, config.control, picture, origin, seen, batch["ids"])
-        belongs = belonging(affinity(picture), origin, seen, config.control.reach)
         xy, visible = batch["xy"][:, 1:], batch["visible"][:, 1:]
-        moved = has_moved(origin, xy, visible, picture.shape[3] / picture.shape[2])
-        behind = behind_moving(backdrop, picture, belongs, origin, moved, seen)
-        self.chunks, self.carried = direct(
-            autoencoder.encoder, config.control, picture, belongs, behind, origin, xy, visible, batch["ids"]
+        height, width = picture.shape[2:]
+        self.carried: Carried | None = None
+        if config.control.carry:
+            belongs = belonging(affinity(picture), origin, seen, config.control.reach)
+            moved = has_moved(origin, xy, visible, width / height)
+            behind = behind_moving(backdrop, picture, belongs, origin, moved, seen)
+            self.carried = carry(picture, belongs, behind, origin, xy, visible)
+        self.chunks = direct(
+            autoencoder.encoder, config.control, (width, height), self.carried, xy, visible, batch["ids"]
         )
 
 

@@ -21,7 +21,7 @@ def thing_on_a_slope() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def test_without_a_network_the_slope_goes_on_behind_the_thing():
     picture, layer, slope = thing_on_a_slope()
-    behind = backdrop(None, picture, layer)
+    behind = backdrop(None, picture, hole_of(layer))
     assert (behind[:, :3] - slope).abs()[:, :, 16:32, 24:40].max() < 0.15
     assert torch.equal(behind[:, :3, :8], picture[:, :, :8])
     assert (behind[:, 3] == 1.0).all()
@@ -32,7 +32,7 @@ def test_a_network_corrects_the_hole_and_nothing_else():
     net = BackdropNet(tiny_config().backdrop)
     random_weights(net)
     with torch.no_grad():
-        found, softly = (backdrop(each, picture, layer)[:, :3] for each in (net, None))
+        found, softly = (backdrop(each, picture, hole_of(layer))[:, :3] for each in (net, None))
     outside = hole_of(layer).expand_as(found) == 0
     assert torch.equal(found[outside], picture[outside])
     assert (found - softly).abs()[:, :, 20:28, 28:36].max() > 1e-3
@@ -42,22 +42,20 @@ def test_a_network_corrects_the_hole_and_nothing_else():
 def test_it_claims_nothing_where_nearly_all_moves(share, valid):
     layer = torch.zeros(1, 1, 12, 16)
     layer[..., : round(12 * share), :] = 1.0
-    assert bool(backdrop(None, torch.rand(1, 3, HEIGHT, WIDTH), layer)[:, 3].max() > 0) is valid
+    assert bool(backdrop(None, torch.rand(1, 3, HEIGHT, WIDTH), hole_of(layer))[:, 3].max() > 0) is valid
 
 
 def test_texture_is_laid_into_the_hole_only_and_only_where_something_is_claimed():
     picture, layer = (torch.nn.functional.interpolate(x, scale_factor=3) for x in thing_on_a_slope()[:2])
     picture = picture + 0.2 * (torch.arange(3 * WIDTH) // 4 % 2)  # stripes
-    belongs, moved = layer.flatten(2).transpose(1, 2), torch.tensor([[True]])
-    told = torch.tensor([[[0.5, 0.5]]]), moved, moved
-    plain, rich = (behind_moving(None, picture, belongs, *told, texture=each) for each in (False, True))
-    outside = hole_of(layer).expand_as(plain[:, :3]) == 0
+    hole = hole_of(layer)
+    plain, rich = (backdrop(None, picture, hole, texture=each) for each in (False, True))
+    outside = hole.expand_as(plain[:, :3]) == 0
     torch.testing.assert_close(rich[:, :3][outside], picture[outside])
     roughness = [behind[:, :3, 60:84, 84:108].diff(dim=3).abs().mean() for behind in (plain, rich)]
     assert roughness[1] > 2 * roughness[0]
-    everything = torch.ones_like(belongs)
-    plain, rich = (behind_moving(None, picture, everything, *told, texture=each) for each in (False, True))
-    assert torch.equal(plain, rich)
+    everything = torch.ones_like(hole)
+    assert torch.equal(*(backdrop(None, picture, everything, texture=each) for each in (False, True)))
 
 
 def test_a_thing_that_was_dragged_away_leaves_the_backdrop_and_one_that_stays_leaves_nothing():

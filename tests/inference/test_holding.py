@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
-from inference.holding import FEW, HAND, KEPT, Holding, linked
+from inference.crowd import MANY
+from inference.holding import FEW, KEPT, Held, Holding, linked
 from inference.layer import belonging, grid_of
-from inference.track_ids import CAMERA, holder_of, source_ids
+from inference.track_ids import PARTS, SCENE
 
 REACH = 0.7
 LEFT, RIGHT = np.s_[48:96, 48:96], np.s_[48:96, 160:208]
@@ -40,16 +41,16 @@ def seen(origin: torch.Tensor) -> torch.Tensor:
     return torch.ones(origin.shape[:2], dtype=torch.bool)
 
 
-def ask(holding: Holding, origin: torch.Tensor, holders: list[int] | np.ndarray | None = None) -> torch.Tensor:
+def ask(holding: Holding, origin: torch.Tensor, holders: list[int] | np.ndarray | None = None) -> Held:
     """As one holder's, unless told otherwise."""
     who = np.zeros(origin.shape[1], np.int64) if holders is None else np.asarray(holders)
-    return holding.belongs(origin, seen(origin), who)
+    return holding.held(origin, seen(origin), who)
 
 
 def test_a_thing_goes_along_up_to_its_edge_and_no_further() -> None:
     picture, features = two_things()
     origin = grid(72 / 256, 0.5)[None]
-    held = shown(ask(Holding(picture, features, REACH), origin))
+    held = shown(ask(Holding(picture, features, REACH), origin).belongs)
     without = shown(belonging(features, origin, seen(origin), REACH))
     assert held[18, 18] > 0.9
     assert without[18, 11] > 0.8  # the features take in a cell too much,
@@ -60,20 +61,30 @@ def test_a_thing_goes_along_up_to_its_edge_and_no_further() -> None:
 def test_two_hands_hold_two_things_each_of_its_own() -> None:
     picture, features = two_things()
     origin = torch.cat([grid(72 / 256, 0.5), grid(184 / 256, 0.5)])[None]
-    belongs = ask(Holding(picture, features, REACH), origin)
-    assert shown(belongs[..., :25])[18, 18] > 0.9
-    assert shown(belongs[..., :25])[18, 46] < 0.05
-    assert shown(belongs[..., 25:])[18, 46] > 0.9
+    found = ask(Holding(picture, features, REACH), origin)
+    assert len(set(found.things[:25])) == len(set(found.things[25:])) == 1
+    assert found.things[0] != found.things[25]
+    assert shown(found.belongs[..., :25])[18, 18] > 0.9
+    assert shown(found.belongs[..., :25])[18, 46] < 0.05
+    assert shown(found.belongs[..., 25:])[18, 46] > 0.9
 
 
-def test_the_same_tracks_get_the_same_tensor_and_a_second_hand_leaves_the_first_ones_answer() -> None:
+def test_two_hands_on_one_thing_hold_one() -> None:
+    """Or each would take a whole one with it, and a pin on a foot would pin nothing."""
+    picture, features = two_things()
+    origin = torch.cat([grid(66 / 256, 0.5, step=0.02), grid(78 / 256, 0.5, step=0.02)])[None]
+    found = ask(Holding(picture, features, REACH), origin, [1] * 25 + [2] * 25)
+    assert len(set(found.things)) == 1
+
+
+def test_the_same_tracks_get_the_same_answer_and_a_second_hand_leaves_the_first_ones() -> None:
     picture, features = two_things()
     holding = Holding(picture, features, REACH)
     one = grid(72 / 256, 0.5)[None]
     first = ask(holding, one)
     assert ask(holding, one.clone()) is first
     both = torch.cat([one, grid(184 / 256, 0.5)[None]], 1)
-    assert torch.equal(ask(holding, both)[..., :25], first)
+    assert torch.equal(ask(holding, both).belongs[..., :25], first.belongs)
 
 
 def test_tracks_that_do_not_count_hold_nothing() -> None:
@@ -81,9 +92,10 @@ def test_tracks_that_do_not_count_hold_nothing() -> None:
     origin = torch.cat([grid(72 / 256, 0.5), torch.zeros(3, 2)])[None]
     counted = seen(origin)
     counted[0, 25:] = False
-    assert Holding(picture, features, REACH).belongs(origin, counted, np.zeros(28, np.int64))[..., 25:].abs().max() == 0
-    nothing = torch.zeros(1, 0, 2)
-    assert ask(Holding(picture, features, REACH), nothing).shape == (1, 72 * 128, 0)
+    found = Holding(picture, features, REACH).held(origin, counted, np.zeros(28, np.int64))
+    assert found.tracks.tolist() == list(range(25))
+    none = ask(Holding(picture, features, REACH), torch.zeros(1, 0, 2))
+    assert (none.belongs.shape, len(none.scene)) == ((1, 72 * 128, 0), 0)
 
 
 def test_neighbours_held_by_two_hands_are_two_things() -> None:
@@ -91,9 +103,9 @@ def test_neighbours_held_by_two_hands_are_two_things() -> None:
     picture, features = two_things()
     between = torch.tensor([[92 / 256, 0.5], [102 / 256, 0.5]])[None]  # on the red thing's rim, and on grey
     holding = Holding(picture, features, REACH)
-    alone, beside = ask(holding, between[:, :1]), ask(holding, between, [1, 2])
+    alone, beside = ask(holding, between[:, :1]).belongs, ask(holding, between, [1, 2]).belongs
     assert torch.equal(beside[..., :1], alone)
-    assert not torch.equal(ask(holding, between)[..., :1], alone)
+    assert not torch.equal(ask(holding, between).belongs[..., :1], alone)
 
 
 def test_pins_all_around_leave_the_hand_its_outline() -> None:
@@ -106,22 +118,22 @@ def test_pins_all_around_leave_the_hand_its_outline() -> None:
     alone = ask(holding, hand[None])
     with_pins = ask(holding, origin, [0] * 25 + list(range(1, len(pins) + 1)))
     assert len(pins) > FEW
-    assert torch.equal(with_pins[..., :25], alone)
-    assert (with_pins.amax(1) > 0.5).all(), "a pin holds nothing"
+    assert torch.equal(with_pins.belongs[..., :25], alone.belongs)
+    assert set(with_pins.things[:25]).isdisjoint(with_pins.things[25:])
+    assert (with_pins.belongs.amax(1) > 0.5).all(), "a pin holds nothing"
 
 
 def test_a_flight_over_a_held_thing_leaves_it_its_outline() -> None:
     """The camera's points move the scene: they are no thing, and no reason to forget the hand's."""
     picture, features = two_things()
-    scene = torch.rand(1, 2 * HAND, 2, generator=torch.Generator().manual_seed(0))
+    scene = torch.rand(1, 2 * MANY, 2, generator=torch.Generator().manual_seed(0))
     hand = grid(72 / 256, 0.5)[None]
-    holders = np.concatenate([np.zeros(25, np.int64), holder_of(source_ids(CAMERA, np.arange(2 * HAND)))])
-    flown = ask(Holding(picture, features, REACH), torch.cat([hand, scene], 1), holders)
-    held = shown(flown[..., :25])
-    assert held[18, 18] > 0.9
-    assert held[18, 11] < 0.3
-    own = belonging(features, torch.cat([hand, scene], 1), seen(torch.cat([hand, scene], 1)), REACH)
-    assert torch.equal(flown[..., 25:], own[..., 25:])
+    holding = Holding(picture, features, REACH)
+    flown = ask(holding, torch.cat([hand, scene], 1), [0] * 25 + [SCENE] * 2 * MANY)
+    assert torch.equal(flown.belongs, ask(Holding(picture, features, REACH), hand).belongs)
+    assert flown.tracks.tolist() == list(range(25))
+    assert torch.equal(holding.along(scene), belonging(features, scene, seen(scene), REACH))
+    assert holding.along(scene.clone()) is holding.along(scene)
 
 
 def test_what_slides_out_of_the_picture_stays_cut_as_it_was() -> None:
@@ -130,16 +142,33 @@ def test_what_slides_out_of_the_picture_stays_cut_as_it_was() -> None:
     whole = ask(holding, origin)
     counted = seen(origin)
     counted[0, 10:] = False
-    left = holding.belongs(origin, counted, np.zeros(25, np.int64))
-    assert torch.allclose(left[..., :10], whole[..., :10], atol=1e-4)
-    assert left[..., 10:].abs().max() == 0
+    left = holding.held(origin, counted, np.zeros(25, np.int64))
+    assert torch.allclose(left.belongs, whole.belongs[..., :10], atol=1e-4)
     assert len(holding._outlines) == 1
 
 
-def test_a_crowd_of_tracks_moves_the_scene() -> None:
+def test_who_holds_more_than_hands_do_moves_the_scene() -> None:
     picture, features = two_things()
-    origin = torch.rand(1, HAND + 1, 2, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(ask(Holding(picture, features, REACH), origin), belonging(features, origin, seen(origin), REACH))
+    origin = torch.rand(1, MANY + 1, 2, generator=torch.Generator().manual_seed(0))
+    holding = Holding(picture, features, REACH)
+    found = ask(holding, origin)
+    assert (len(found.tracks), len(found.scene)) == (0, MANY + 1)
+    assert torch.equal(holding.layer(origin), belonging(features, origin, seen(origin), REACH).amax(-1).view(36, 64))
+
+
+def test_a_crowds_things_end_where_its_other_tracks_are() -> None:
+    """The features take the grey between both squares for red: a track there that went elsewhere knows better."""
+    picture, features = two_things()
+    features[:, 0, 11:25, 25:32] = 3.0
+    picture[:, :, 48:96, 96:128] = picture[:, :, 48:96, 48:80]
+    thing, other = grid(72 / 256, 0.5), grid(112 / 256, 0.5, step=0.03)
+    origin = torch.cat([thing, other])[None]
+    holding = Holding(picture, features, REACH)
+    one = shown(ask(holding, origin, [0] * 50).belongs[..., :25])
+    apart = shown(ask(holding, origin, [PARTS] * 25 + [SCENE] * 25).belongs)
+    assert one[18, 28] > 0.5
+    assert apart[18, 28] < 0.3
+    assert apart[18, 18] > 0.9
 
 
 def test_what_is_no_part_of_the_thing_in_the_middle_is_not_held_with_it() -> None:

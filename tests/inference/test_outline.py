@@ -5,6 +5,7 @@ import numpy as np
 from inference.outline import outlined
 
 THING = np.s_[40:100, 90:170]
+MIDDLE, NOWHERE = np.array([[0.5, 0.5]]), np.zeros((0, 2))
 
 
 def scene() -> np.ndarray:
@@ -34,7 +35,7 @@ def overlap(found: np.ndarray) -> float:
 
 def test_a_wide_guess_is_cut_at_the_edge() -> None:
     wide = guess(np.s_[6:30], np.s_[17:48])
-    found = outlined(scene(), wide, np.array([0.5, 0.5]))
+    found = outlined(scene(), wide, MIDDLE, NOWHERE)
     assert found.shape == (144, 256)
     assert found.dtype == np.float32
     assert overlap(found) > 0.9  # a pixel wider all around, on purpose
@@ -44,32 +45,41 @@ def test_a_wide_guess_is_cut_at_the_edge() -> None:
 
 
 def test_the_same_question_has_the_same_answer() -> None:
-    asked = scene(), guess(np.s_[8:27], np.s_[20:45]), np.array([0.5, 0.5])
+    asked = scene(), guess(np.s_[8:27], np.s_[20:45]), MIDDLE, NOWHERE
     assert np.array_equal(outlined(*asked), outlined(*asked))
 
 
 def test_what_the_guess_denies_stays_out_however_it_looks() -> None:
     picture = scene()
     picture[40:100, 200:240] = (200, 40, 50)  # another thing of the same colour
-    found = outlined(picture, guess(np.s_[6:30], np.s_[17:46]), np.array([0.5, 0.5]))
+    found = outlined(picture, guess(np.s_[6:30], np.s_[17:46]), MIDDLE, NOWHERE)
     assert found[70, 220] == 0.0
     assert overlap(found) > 0.9
 
 
 def test_where_nothing_can_be_cut_the_guess_comes_back() -> None:
     everything = np.ones((36, 64), np.float32)
-    assert np.array_equal(outlined(scene(), everything, np.array([0.5, 0.5])), np.ones((144, 256), np.float32))
+    assert np.array_equal(outlined(scene(), everything, MIDDLE, NOWHERE), np.ones((144, 256), np.float32))
 
 
 def test_a_cut_that_loses_the_thing_is_not_taken() -> None:
     """One colour all over: no edge to be found, and what the guess took for the thing is still held."""
     plain = np.full((144, 256, 3), 128, np.uint8)
     likely = guess(np.s_[10:26], np.s_[20:44], of=0.3)
-    found = outlined(plain, likely, np.array([0.5, 0.5]))
+    found = outlined(plain, likely, MIDDLE, NOWHERE)
     assert found[72, 128] >= 0.3
 
 
 def test_a_hold_outside_the_picture_is_no_thing() -> None:
     likely = np.full((36, 64), 0.3, np.float32)
-    found = outlined(scene(), likely, np.array([1.1, 0.5]))
+    found = outlined(scene(), likely, np.array([[1.1, 0.5]]), NOWHERE)
     assert np.allclose(found, 0.3)
+
+
+def test_what_is_known_to_be_beside_it_is_cut_away() -> None:
+    """Of its colour, and likely: but a place on it is known to go another way."""
+    likely = guess(np.s_[10:25], np.s_[22:43])
+    beside = np.stack(np.meshgrid(np.linspace(0.54, 0.65, 8), np.linspace(0.3, 0.68, 12)), -1).reshape(-1, 2)
+    found = outlined(scene(), likely, np.array([[0.42, 0.5]]), beside)
+    assert found[70, 100] > 0.9
+    assert found[70, 155] < 0.1

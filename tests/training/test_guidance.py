@@ -6,6 +6,7 @@ import torch
 from inference import sampler
 from inference.affinity import AffinityNet
 from inference.autoencoder import Autoencoder
+from inference.carry import carry as carry_picture
 from inference.generator import Generator, direct
 from tests.tiny import random_weights, tiny_config
 from tests.training.test_causal_training import some_batch
@@ -75,12 +76,10 @@ def test_no_tracks_is_what_an_empty_set_of_tracks_makes(carry):
     config, autoencoder, _, data = parts(carry)
     batch = some_batch()
     hidden = torch.zeros_like(batch["visible"][:, 1:])
-    belongs = torch.rand(2, (32 // 4) * (48 // 4), 6) if carry else None
-    behind = torch.zeros(2, 4, 32, 48) if carry else None
+    belongs, behind = torch.rand(2, (32 // 4) * (48 // 4), 6), torch.zeros(2, 4, 32, 48)
     origin, xy = batch["xy"][:, 0], batch["xy"][:, 1:]
-    empty, _ = direct(
-        autoencoder.encoder, config.control, batch["video"][:, 0], belongs, behind, origin, xy, hidden, batch["ids"]
-    )
+    carried = carry_picture(batch["video"][:, 0], belongs, behind, origin, xy, hidden) if carry else None
+    empty = direct(autoencoder.encoder, config.control, (48, 32), carried, xy, hidden, batch["ids"])
     found = Told.of(data, Prior.NOISE).without_tracks().direction.latents(1, 4)
     for name in ("canvas", "carried", "confidence", "support"):
         wanted = getattr(empty, name)

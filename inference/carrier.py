@@ -1,0 +1,92 @@
+"""One picture and all that tracks make of it, chunk after chunk: what they hold, what that uncovers, where it is.
+
+Owns what lasts from chunk to chunk: which tracks ever moved, and what was imagined behind them. Never decides any of it
+(`inference.crowd`, `holding`, `backdrop`, `carry`). One stream each; runs on the
+caller's thread.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inference.backdrop import BackdropNet, backdrop, hole_of, taken_away
+from inference.carry import Carried, carry, trace_back
+from inference.crowd import Crowd, Led
+from inference.holding import Holding
+from inference.layer import has_moved
+
+FOLLOWS = 0.2  # of the scene's tracks have moved: then it does
+ANOTHER = 0.02  # of what was taken away: when so much of it is something else, what is behind is imagined anew
+
+
+class Carrier:
+    """picture: float32 [1, 3, H, W] in [-1, 1]; features: of `inference.affinity`; reach: as
+    `inference.layer.belonging`; net: None where nothing is to be imagined but softly.
+    """
+
+    def __init__(self, picture: Tensor, features: Tensor, reach: float, net: BackdropNet | None) -> None:
+        self.holding = Holding(picture, features, reach)
+        self._picture, self._net = picture, net
+        height, width = picture.shape[2:]
+        self._aspect = width / height
+        self._crowd = Crowd(self._aspect)
+        self._moved: set[int] = set()  # tracks that were ever away from their origins
+        self._seen: set[int] = set()  # tracks that were ever seen
+        self._behind: tuple[Tensor, Tensor] | None = None  # what was taken away, and what is there instead
+        self._asked: tuple[Tensor, np.ndarray, Tensor] | None = None  # the last question to it, and the answer
+        self._displacement: Tensor | None = None  # shown in the newest frame
+
+    def carried(self, led: Led) -> Carried:
+        """The picture along the tracks of the next chunk."""
+        led = self._crowd.parted(led)
+        ids, origin, xy, visible = led.ids, led.origin, led.xy, led.visible
+        # What left the picture is held still.
+        seen = visible.any(1)[0].cpu().numpy() | np.array([i in self._seen for i in ids.tolist()], np.bool_)
+        self._seen = set(ids[seen].tolist())
+        held = self.holding.held(origin, torch.from_numpy(seen)[None].to(origin.device), led.holders)
+        now = has_moved(origin, xy, visible, self._aspect)[0].tolist()
+        self._moved = {i for i, moves in zip(ids.tolist(), now, strict=True) if moves or i in self._moved}
+        moved = np.array([i in self._moved for i in ids.tolist()], np.bool_)
+
+        hides = self._crowd.is_there  # all that moves is told, so what is hidden is behind some of it
+
+        def of(tracks: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+            return origin[:, tracks], xy[:, :, tracks], visible[:, :, tracks]
+
+        if len(held.scene) and not len(held.tracks):  # all is one
+            along = self.holding.along(origin[:, held.scene])
+            behind = self._imagined(along, moved[held.scene], origin[:, held.scene])
+            found = carry(self._picture, along, behind[:, :4], *of(held.scene))
+        elif len(held.scene) and moved[held.scene].mean() > FOLLOWS:
+            plate = self._imagined(held.belongs, np.ones(len(held.tracks), np.bool_), origin[:, held.tracks])
+            without = torch.cat([plate[:, :3], plate[:, 4:]], dim=1)
+            along = self.holding.along(origin[:, held.scene])
+            scene = carry(without, along, torch.zeros_like(plate), *of(held.scene))
+            found = carry(self._picture, held.belongs, plate, *of(held.tracks), held.things, scene, hides=hides)
+        else:
+            behind = self._imagined(held.belongs, moved[held.tracks], origin[:, held.tracks])
+            found = carry(self._picture, held.belongs, behind[:, :4], *of(held.tracks), held.things, hides=hides)
+        self._displacement = found.displacement[0, -1]
+        return found
+
+    def _imagined(self, belongs: Tensor, moved: np.ndarray, origin: Tensor) -> Tensor:
+        """What is behind whatever moved, [1, 5, H, W]: as `inference.backdrop`, and how far a place is the picture's.
+        Imagined anew only when that is something else.
+        """
+        if self._asked is not None and self._asked[0] is belongs and np.array_equal(self._asked[1], moved):
+            return self._asked[2]
+        went = torch.from_numpy(moved)[None].to(belongs.device)
+        layer = taken_away(belongs, origin, went, torch.ones_like(went), *self._picture.shape[2:])
+        if self._behind is None or (layer - self._behind[0]).abs().sum() > ANOTHER * self._behind[0].sum():
+            hole = hole_of(layer)
+            behind = backdrop(self._net, self._picture, hole, texture=True)
+            self._behind = layer, torch.cat([behind, 1.0 - hole], dim=1)
+        self._asked = belongs, moved, self._behind[1]
+        return self._behind[1]
+
+    def traced(self, places: np.ndarray) -> Tensor:
+        """Where in the picture that comes from which the newest frame shows at `places` [N, 2]."""
+        at = torch.from_numpy(places.astype(np.float32)).to(self._picture)
+        return at if self._displacement is None else trace_back(self._displacement, at, self._aspect)

@@ -1,0 +1,102 @@
+"""What a crowd of tracks makes of a picture: things that move over a scene, whole."""
+
+import numpy as np
+import pytest
+import torch
+
+from inference.carrier import Carrier
+from inference.crowd import Led
+from inference.track_ids import A_FILE
+
+HEIGHT, WIDTH, FRAMES = 144, 256, 4
+RED, BLUE = (0.8, -0.8, -0.8), (-0.8, -0.8, 0.8)
+LEFT, RIGHT = np.s_[48:96, 48:96], np.s_[48:96, 144:192]  # where they stand; 48 pixels wide
+
+
+def two_things() -> tuple[torch.Tensor, torch.Tensor]:
+    """[1, 3, H, W] and its features: a red and a blue square before stripes."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    pixels = np.repeat((0.3 * np.sin(x / 6.0) * np.cos(y / 9.0))[..., None], 3, axis=2)
+    features = torch.zeros(1, 2, HEIGHT // 4, WIDTH // 4)
+    for n, (where, colour) in enumerate(((LEFT, RED), (RIGHT, BLUE))):
+        pixels[where] = colour
+        features[0, n, where[0].start // 4 : where[0].stop // 4, where[1].start // 4 : where[1].stop // 4] = 3.0
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float(), features
+
+
+def crowd() -> np.ndarray:
+    """[N, 2] in pixels, every 8."""
+    y, x = np.mgrid[4:HEIGHT:8, 4:WIDTH:8]
+    return np.stack([x.ravel(), y.ravel()], 1).astype(np.float64)
+
+
+def on(places: np.ndarray, where: tuple[slice, slice]) -> np.ndarray:
+    rows, columns = where
+    x, y = places.T
+    return (x > columns.start) & (x < columns.stop) & (y > rows.start) & (y < rows.stop)
+
+
+class Rig:
+    """Chunks of a crowd whose parts go by pixels a frame."""
+
+    def __init__(self) -> None:
+        self.picture, features = two_things()
+        self.carrier = Carrier(self.picture, features, 0.7, None)
+        self.places = crowd()
+        self.ids = np.arange(len(self.places))
+        self.frame = 0
+
+    def advance(self, ways: list[tuple[np.ndarray, tuple[float, float]]], gone: np.ndarray | None = None) -> np.ndarray:
+        """The chunk's last frame, [H, W, 3]. gone: bool [N], tracks that ended."""
+        xy = np.repeat(self.places[None], FRAMES, axis=0)
+        for row in range(FRAMES):
+            self.frame += 1
+            for of, way in ways:
+                xy[row, of] += self.frame * np.array(way)
+        stay = np.ones(len(self.places), np.bool_) if gone is None else ~gone
+        scale = np.array([WIDTH, HEIGHT])
+        origin = torch.from_numpy((self.places / scale)[stay]).float()[None]
+        at = torch.from_numpy((xy / scale)[:, stay]).float()[None]
+        visible = ((at >= 0) & (at <= 1)).all(-1)
+        holders = np.full(int(stay.sum()), A_FILE)
+        carried = self.carrier.carried(Led(self.ids[stay], holders, origin, at, visible))
+        assert carried.frames.shape == (1, FRAMES, 3, HEIGHT, WIDTH)
+        assert 0.0 <= carried.shown.min() <= carried.shown.max() <= 1.0
+        return carried.frames[0, -1].permute(1, 2, 0).numpy()
+
+
+def test_two_things_pass_over_a_still_scene_whole() -> None:
+    rig = Rig()
+    one, other = on(rig.places, LEFT), on(rig.places, RIGHT)
+    for _ in range(4):
+        frame = rig.advance([(one, (0.0, 2.0)), (other, (-1.5, -2.0))])  # 32 pixels down, and 24 left, 32 up
+    np.testing.assert_allclose(frame[84:124, 52:92], np.broadcast_to(RED, (40, 40, 3)), atol=0.1)
+    np.testing.assert_allclose(frame[20:60, 124:164], np.broadcast_to(BLUE, (40, 40, 3)), atol=0.1)
+    picture = rig.picture[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(frame[:, 210:], picture[:, 210:], atol=0.02)  # what nobody moved
+    np.testing.assert_allclose(frame[130:, 110:], picture[130:, 110:], atol=0.02)
+    assert np.abs(frame[50:76, 54:90]).max() < 0.7, "red stayed where it had been"
+
+
+def test_a_thing_goes_its_own_way_over_a_scene_that_moves() -> None:
+    rig = Rig()
+    one = on(rig.places, LEFT)
+    for _ in range(4):
+        frame = rig.advance([(~one, (2.0, 0.0)), (one, (-1.0, 1.5))])  # 32 right; 16 left and 24 down
+    np.testing.assert_allclose(frame[78:114, 38:74], np.broadcast_to(RED, (36, 36, 3)), atol=0.12)
+    np.testing.assert_allclose(frame[52:92, 180:220], np.broadcast_to(BLUE, (40, 40, 3)), atol=0.12)
+    picture = rig.picture[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(frame[4:40, 60:200], picture[4:40, 28:168], atol=0.06)
+    assert (frame[50:76, 90:120, 0] < 0.7).all(), "the scene took the red along"
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_left_the_picture_does_not_come_back(ended: bool) -> None:
+    """Whether its tracks are there, outside, or are given no more."""
+    rig = Rig()
+    one = on(rig.places, LEFT)
+    for _ in range(7):
+        rig.advance([(one, (0.0, 4.0))])
+    frame = rig.advance([(one, (0.0, 4.0))], gone=one if ended else None)
+    assert (frame[..., 0] < 0.7).all()
+    np.testing.assert_allclose(frame[52:92, 148:188], np.broadcast_to(BLUE, (40, 40, 3)), atol=0.05)
