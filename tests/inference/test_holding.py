@@ -193,3 +193,12 @@ def test_points_are_linked_through_others() -> None:
     assert linked(chain, np.zeros(5)).tolist() == [0, 1, 0, 0, 1]
     assert linked(chain, np.array([0, 0, 1, 0, 0])).tolist() == [0, 1, 2, 3, 1]
     assert linked(torch.zeros(0, 2), np.zeros(0)).tolist() == []
+
+
+def test_a_thing_of_a_crowd_that_falls_in_two_is_asked_about_anew() -> None:
+    """The numbers of a crowd's things are large, and differ by one."""
+    picture, features = two_things()
+    holding, origin = Holding(picture, features, REACH), grid(72 / 256, 0.5)[None]
+    one = ask(holding, origin, [PARTS - 2] * 25)
+    two = ask(holding, origin, [PARTS - 2] * 15 + [PARTS - 3] * 10)
+    assert (len(set(one.things)), len(set(two.things))) == (1, 2)
