@@ -17,6 +17,7 @@ from inference.parting import STILL, Parting
 from inference.track_ids import PARTS, SCENE
 
 MANY = 160  # tracks that one holder brings, six hands' whole grids: more are a crowd
+LOOSE = 0.3  # of what moved is on no thing: real videos bend and their tracks jitter, and they stay one sheet
 ENDED = 400  # tracks that ended and are remembered, at most
 
 
@@ -95,6 +96,8 @@ class Crowd:
         ids, before = led.ids[of], self._members
         origin, xy, visible = (x[0].cpu().numpy() for x in (led.origin, led.xy, led.visible))
         parts = self._parting.part(ids, origin[of], xy[:, of], visible[:, of])
+        if self._parting.loose > LOOSE:
+            parts, self._ended = np.full_like(parts, STILL), {}
         places = led.origin[0, of].tolist()
         self._members = {
             i: _Member(who, (x, y), None if part == STILL else int(ids[part]))

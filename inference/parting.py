@@ -33,8 +33,15 @@ class Parting:
         self._pairs = np.zeros((0, 2), np.int64)  # of neighbours, by their places in ids
         self._apart = np.zeros(0, np.bool_)  # [pairs], were they ever
         self._proved = np.zeros(0, np.bool_)  # [pairs], were both seen while one had moved
+        self._found = np.zeros(0, np.int64)  # [N], the last answer
         self._came = np.zeros(0)  # [N], how far each ever came
         self._last = np.zeros((0, 2))  # [N, 2], where each was at the end of the chunk before, from its origin
+
+    @property
+    def loose(self) -> float:
+        """Of the tracks that moved, the share that is of no thing."""
+        moved = self._came > MOVED
+        return float((self._found[moved] == STILL).mean()) if moved.any() else 0.0
 
     def part(self, ids: np.ndarray, origin: np.ndarray, xy: np.ndarray, visible: np.ndarray) -> np.ndarray:
         """Which thing each track is of, int64 [N], by the place of its first track, or STILL, after another chunk.
@@ -80,6 +87,7 @@ class Parting:
                 continue
             if members.sum() >= FEWEST and np.median(self._came[members]) > MOVED:
                 labels[members] = thing
+        self._found = labels
         return labels
 
     def _meet(self, ids: np.ndarray, places: np.ndarray) -> None:
