@@ -18,6 +18,7 @@ from inference.track_ids import PARTS, SCENE
 
 MANY = 160  # tracks that one holder brings, six hands' whole grids: more are a crowd
 LOOSE = 0.3  # of what moved is on no thing: real videos bend and their tracks jitter, and they stay one sheet
+SETTLED = 4  # chunks after which that holds for good
 ENDED = 400  # tracks that ended and are remembered, at most
 
 
@@ -51,6 +52,7 @@ class Crowd:
         self._members: dict[int, _Member] = {}  # of the chunk before
         self._ended: dict[int, _Member] = {}  # the latest last
         self._numbers: dict[int, int] = {}  # of things
+        self._chunks, self._is_sheet = 0, False
 
     @property
     def is_there(self) -> bool:
@@ -74,6 +76,7 @@ class Crowd:
         of = np.array([who in crowds for who in led.holders.tolist()], np.bool_)
         if not of.any():
             self._members, self._ended = {}, {}
+            self._chunks, self._is_sheet = 0, False
             return led
         self._renew(led, of)
         holders = led.holders.copy()
@@ -96,7 +99,10 @@ class Crowd:
         ids, before = led.ids[of], self._members
         origin, xy, visible = (x[0].cpu().numpy() for x in (led.origin, led.xy, led.visible))
         parts = self._parting.part(ids, origin[of], xy[:, of], visible[:, of])
-        if self._parting.loose > LOOSE:
+        self._chunks += 1
+        loose = self._parting.loose > LOOSE
+        self._is_sheet |= loose and self._chunks >= SETTLED
+        if loose or self._is_sheet:
             parts, self._ended = np.full_like(parts, STILL), {}
         places = led.origin[0, of].tolist()
         self._members = {
