@@ -49,6 +49,7 @@ class Crowd:
 
     def __init__(self, aspect: float) -> None:
         self._parting = Parting(aspect)
+        self._holders: set[int] = set()  # who bring a crowd
         self._members: dict[int, _Member] = {}  # of the chunk before
         self._ended: dict[int, _Member] = {}  # the latest last
         self._numbers: dict[int, int] = {}  # of things
@@ -71,9 +72,10 @@ class Crowd:
         self._ended = {i: member for i, member in self._ended.items() if i not in here and member.holder in brings}
         while len(self._ended) > ENDED:
             del self._ended[next(iter(self._ended))]
-        gone = Counter(member.holder for member in self._ended.values())
-        crowds = {who for who, count in brings.items() if who < 0 and who != SCENE and count + gone[who] > MANY}
-        of = np.array([who in crowds for who in led.holders.tolist()], np.bool_)
+        # Who brought a crowd brings one, however few of its tracks are left.
+        many = {who for who, count in brings.items() if who < 0 and who != SCENE and count > MANY}
+        self._holders = (self._holders & brings.keys()) | many
+        of = np.array([who in self._holders for who in led.holders.tolist()], np.bool_)
         if not of.any():
             self._members, self._ended = {}, {}
             self._chunks, self._is_sheet = 0, False

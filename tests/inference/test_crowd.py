@@ -77,3 +77,18 @@ def test_few_tracks_and_a_flights_are_no_crowd() -> None:
     crowd = Crowd(ASPECT)
     assert crowd.parted(few) is few
     assert not crowd.is_there
+
+
+def test_a_crowd_that_thins_out_is_no_hand() -> None:
+    """Taken for a hand's, what is left of it would be one thing with one outline."""
+    webcam = Webcam()
+    for _ in range(6):
+        led, on_thing = webcam.advance()
+    left = np.arange(len(on_thing)) % 3 == 0
+    few = Led(
+        *(x[left] for x in (led.ids, led.holders)), led.origin[:, left], led.xy[:, :, left], led.visible[:, :, left]
+    )
+    led = webcam.crowd.parted(Led(few.ids, holder_of(few.ids), few.origin, few.xy, few.visible))
+    here = led.holders[: left.sum()]
+    assert (here[~on_thing[left]] == SCENE).all()
+    assert HOLDER not in led.holders
