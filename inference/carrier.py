@@ -1,8 +1,7 @@
 """One picture and all that tracks make of it, chunk after chunk: what they hold, what that uncovers, where it is.
 
 Owns what lasts from chunk to chunk: which tracks ever moved, and what was imagined behind them. Never decides any of it
-(`inference.crowd`, `holding`, `backdrop`, `carry`). One stream each; runs on the
-caller's thread.
+(`inference.crowd`, `holding`, `backdrop`, `carry`). One stream each; runs on the caller's thread.
 """
 
 from __future__ import annotations
@@ -49,7 +48,6 @@ class Carrier:
         now = has_moved(origin, xy, visible, self._aspect)[0].tolist()
         self._moved = {i for i, moves in zip(ids.tolist(), now, strict=True) if moves or i in self._moved}
         moved = np.array([i in self._moved for i in ids.tolist()], np.bool_)
-
         hides = self._crowd.is_there  # all that moves is told, so what is hidden is behind some of it
 
         def of(tracks: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:

@@ -75,7 +75,9 @@ class Crowd:
         # Who brought a crowd brings one, however few of its tracks are left.
         many = {who for who, count in brings.items() if who < 0 and who != SCENE and count > MANY}
         self._holders = (self._holders & brings.keys()) | many
-        of = np.array([who in self._holders for who in led.holders.tolist()], np.bool_)
+        shown = led.visible.any(1)[0].tolist()  # where one began that was never seen is not known yet
+        told = zip(led.ids.tolist(), led.holders.tolist(), shown, strict=True)
+        of = np.array([who in self._holders and (now or i in self._members) for i, who, now in told], np.bool_)
         if not of.any():
             self._members, self._ended = {}, {}
             self._chunks, self._is_sheet = 0, False
