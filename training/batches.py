@@ -20,8 +20,9 @@ from inference.config import ModelConfig
 from inference.errors import UserError
 from inference.text import TextEncoder
 from inference.tracks import Tracks
-from training.causal import MINILM, drawn_style, padded
+from training.causal import drawn_style
 from training.clips import video_tensor
+from training.directed import MINILM, padded
 from training.distributed import Group
 from training.imperfect import imperfect, masked
 from training.loop import Batch

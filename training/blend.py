@@ -25,9 +25,10 @@ from inference.config import BlendConfig, load_config, parse
 from inference.errors import UserError
 from inference.package import BLEND, DESCRIPTION, load_weights
 from training.autoencoder import edge_energy, gradient_loss, psnr
-from training.causal import Directed, Prepare, drawn_style, held_out_batches, streamed
+from training.causal import drawn_style, held_out_batches, streamed
 from training.checkpoint import CHECKPOINT, Run
 from training.clips import ClipStream, clip_loader
+from training.directed import Directed, Prepare
 from training.plain_run import train_plainly
 from training.recipe import OptimiserSettings, load_recipe
 from training.teacher import Base

@@ -23,7 +23,8 @@ from PIL import Image
 
 from inference.package import ModelPackage
 from training import autoencoder as reconstruction
-from training.causal import Directed, evaluate, held_out_batches, streamed
+from training.causal import evaluate, held_out_batches, streamed
+from training.directed import Directed
 
 SHEET_CLIPS, SHEET_FRAMES = 4, (8, 16)
 

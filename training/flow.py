@@ -21,7 +21,7 @@ from inference import sampler
 from inference.config import ModelConfig
 from inference.generator import Direction, Generator
 from inference.rollout import TIMESTEP_SCALE
-from training.causal import Directed
+from training.directed import Directed
 
 LEAST_TIME = 0.02  # of the flow, as in Self-Forcing's code: below it, a velocity is noise divided by nothing
 

@@ -34,9 +34,10 @@ from inference.errors import UserError
 from inference.generator import Generator
 from inference.rollout import Rollout
 from training.batches import Feed, Sampled, silence, to
-from training.causal import Directed, channel_weights, held_out_batches
+from training.causal import channel_weights, held_out_batches
 from training.causal import evaluate as evaluate_streamed
 from training.checkpoint import CHECKPOINT
+from training.directed import Directed
 from training.distributed import Checkpoints, Group, load_part, processes, sharded, trained_under, twin
 from training.flow import Chances, Prior, Told, begin, broadcast, flow_loss, velocity
 from training.guidance import GuidanceSettings, guided_velocity

@@ -35,7 +35,8 @@ from inference.generator import Generator
 from inference.package import AFFINITY, AUTOENCODER, BACKDROP, DESCRIPTION, GENERATOR, load_weights
 from training.autoencoder import psnr
 from training.batches import Feed, Sampled, silence, to
-from training.causal import Directed, channel_weights, held_out_batches
+from training.causal import channel_weights, held_out_batches
+from training.directed import Directed
 from training.distributed import Checkpoints, Group, processes, sharded, twin
 from training.flow import Chances, Prior, Told, flow_loss
 from training.guidance import GuidanceSettings, sample

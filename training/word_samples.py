@@ -29,9 +29,9 @@ from inference.recogniser import Recogniser
 from inference.text import TextEncoder
 from inference.words import CELL, FEWEST, looks
 from training.affinity import relit, zoomed
-from training.causal import MINILM
 from training.clips import video_tensor
 from training.command import run_trainer
+from training.directed import MINILM
 from training.distributed import Group
 from training.recogniser import ASSET
 from training.world import Library, load_library, make_clip

@@ -30,8 +30,8 @@ from inference.recogniser import Recogniser
 from inference.text import TextEncoder
 from inference.words import WordsNet, look_channels, looks, said
 from training.affinity import load_affinity
-from training.causal import MINILM
 from training.command import run_trainer
+from training.directed import MINILM
 from training.distributed import Group
 from training.loop import Batch
 from training.one_network import Kind

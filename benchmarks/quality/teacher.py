@@ -20,8 +20,8 @@ from inference.generator import Generator
 from inference.package import BLEND, DESCRIPTION, load_weights
 from inference.tracks import Tracks
 from training.batches import silence
-from training.causal import Directed, padded
 from training.clips import video_tensor
+from training.directed import Directed, padded
 from training.distributed import load_part, trained_under
 from training.flow import Chances, Prior, Told
 from training.guidance import GuidanceSettings, sample

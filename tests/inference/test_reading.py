@@ -10,7 +10,7 @@ from inference.motion.said import CAMERA, MOTION
 from inference.reading import ROLES, Subject, clause_text, read, states_of, subjects, whole_words, words_of
 from inference.text import TextEncoder
 from inference.words import WordsNet
-from training.causal import MINILM
+from training.directed import MINILM
 
 NONE, THING, SHOT = range(len(ROLES))
 TOKENS = 24

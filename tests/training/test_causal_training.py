@@ -11,17 +11,8 @@ from inference.autoencoder import Autoencoder
 from inference.generator import Generator
 from inference.tracks import Tracks
 from tests.tiny import random_weights, tiny_config
-from training.causal import (
-    CausalLoss,
-    Directed,
-    causal_loss,
-    channel_weights,
-    drawn_layout,
-    drawn_times,
-    evaluate,
-    padded,
-    trimmed,
-)
+from training.causal import CausalLoss, causal_loss, channel_weights, drawn_layout, drawn_times, evaluate
+from training.directed import Directed, padded, trimmed
 
 SETTINGS = CausalLoss(unsure=3.0, exact_timesteps=0.5, own_past=0.3)
 

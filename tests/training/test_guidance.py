@@ -11,7 +11,7 @@ from inference.generator import Generator, direct
 from tests.tiny import random_weights, tiny_config
 from tests.training.test_causal_training import some_batch
 from training import flow, guidance
-from training.causal import Directed
+from training.directed import Directed
 from training.flow import Chances, Prior, Told, flow_loss, shifted, velocity
 from training.guidance import GuidanceSettings, guided_velocity, joint, sample
 

@@ -20,7 +20,7 @@ from tests.training.smoke import ALONE, RECIPES
 from tests.training.world_pictures import tiny_library
 from training import export
 from training.affinity import load_affinity
-from training.causal import MINILM
+from training.directed import MINILM
 from training.recipe import load_recipe
 from training.recogniser import ASSET
 from training.word_samples import (
