@@ -41,7 +41,8 @@ from PySide6.QtCore import QEventLoop, QTimer
 
 from benchmarks import machine
 from benchmarks.display import ensure_display
-from desktop.app import application, build_window, package_stream
+from desktop.app import application, build_window
+from desktop.loading import package_stream
 from desktop.main_window import MainWindow
 from desktop.resources import default_package, resource_path
 from inference.autoencoder import CELL, FRAMES

@@ -34,9 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words)
     os.environ.setdefault("MOTIONSTREAM_BACKEND", options.backend)
     _import_model_code()
-    from desktop import app, resources
+    from desktop import loading, resources
 
-    return app.run(options.picture, options.package or resources.default_package(), options.seed, smoke=options.smoke)
+    package = options.package or resources.default_package()
+    make_stream = loading.ahead(loading.package_stream(package))
+    from desktop import app  # Qt and the window, while the package is read
+
+    return app.run(options.picture, package, make_stream, options.seed, smoke=options.smoke)
 
 
 def _render(words: list[str]) -> int:

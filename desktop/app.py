@@ -1,4 +1,4 @@
-"""Starts the application: QApplication, OpenGL, logs, the model package, the window.
+"""Starts the application: QApplication, OpenGL, logs, the window.
 
 Owns the order of these steps and the sentences for what is missing. Main thread.
 """
@@ -24,7 +24,6 @@ from desktop.theme import apply_theme
 from inference.config import load_config
 from inference.engine import Engine
 from inference.errors import UserError
-from inference.offline import open_package
 from inference.stream_like import StreamLike
 
 log = logging.getLogger(__name__)
@@ -104,22 +103,6 @@ def _start_demo() -> Demo | None:
         return None
 
 
-def package_stream(package: Path, threads: int | None = None) -> Callable[[], StreamLike]:
-    """A factory that loads the package when it is called, on the engine's thread. threads: None is one a core."""
-
-    def make() -> StreamLike:
-        try:
-            return open_package(package, threads, fastest=True)[0]
-        except ImportError as error:  # of torch: a window without a model must still open
-            raise UserError(
-                f"This copy of MotionStream cannot run a model: {error}.",
-                "Pictures can be looked at.",
-                "Install the full application.",
-            ) from error
-
-    return make
-
-
 def _buckets_of(package: Path) -> tuple[Bucket, ...]:
     try:
         return load_config(package / "model.toml").buckets
@@ -128,9 +111,11 @@ def _buckets_of(package: Path) -> tuple[Bucket, ...]:
         return COMMON_BUCKETS
 
 
-def run(picture: Path | None, package: Path, seed: int, *, smoke: bool = False) -> int:
-    """Runs the application until its window closes. smoke: closes it by itself after the first picture was
-    painted.
+def run(
+    picture: Path | None, package: Path, make_stream: Callable[[], StreamLike], seed: int, *, smoke: bool = False
+) -> int:
+    """Runs the application until its window closes. make_stream: as `build_window`, of `package`. smoke: closes it by
+    itself after the first picture was painted.
 
     Returns the exit code: 2, after a sentence on stderr, where no window can be drawn.
     """
@@ -139,7 +124,7 @@ def run(picture: Path | None, package: Path, seed: int, *, smoke: bool = False) 
     if problem := opengl_problem():
         sys.stderr.write(problem + "\n")
         return diagnostics.EXIT_UNUSABLE
-    window = build_window(package_stream(package), buckets=_buckets_of(package), package=package, seed=seed)
+    window = build_window(make_stream, buckets=_buckets_of(package), package=package, seed=seed)
     window.show()
     window.open_picture(picture)
     if smoke:

@@ -13,7 +13,7 @@ from torch import Tensor
 from inference.backdrop import BackdropNet, backdrop, hole_of, taken_away
 from inference.carry import Carried, carry, trace_back
 from inference.crowd import Crowd, Led
-from inference.holding import Holding
+from inference.holding import Held, Holding
 from inference.layer import has_moved
 
 FOLLOWS = 0.2  # of the scene's tracks have moved: then it does
@@ -21,18 +21,17 @@ ANOTHER = 0.02  # of what was taken away: when so much of it is something else, 
 
 
 class Carrier:
-    """picture: float32 [1, 3, H, W] in [-1, 1]; features: of `inference.affinity`; reach: as
-    `inference.layer.belonging`; net: None where nothing is to be imagined but softly.
-    """
+    """picture: float32 [1, 3, H, W] in [-1, 1]; holding: of it; net: None where nothing is imagined but softly."""
 
-    def __init__(self, picture: Tensor, features: Tensor, reach: float, net: BackdropNet | None) -> None:
-        self.holding = Holding(picture, features, reach)
+    def __init__(self, picture: Tensor, holding: Holding, net: BackdropNet | None) -> None:
+        self.holding = holding
         self._picture, self._net = picture, net
         height, width = picture.shape[2:]
         self._aspect = width / height
         self._crowd = Crowd(self._aspect)
         self._moved: set[int] = set()  # tracks that were ever away from their origins
         self._seen: set[int] = set()  # tracks that were ever seen
+        self._at: dict[int, np.ndarray] = {}  # where each was last known to be
         self._behind: tuple[Tensor, Tensor] | None = None  # what was taken away, and what is there instead
         self._asked: tuple[Tensor, np.ndarray, Tensor] | None = None  # the last question to it, and the answer
         self._displacement: Tensor | None = None  # shown in the newest frame
@@ -49,9 +48,10 @@ class Carrier:
         self._moved = {i for i, moves in zip(ids.tolist(), now, strict=True) if moves or i in self._moved}
         moved = np.array([i in self._moved for i in ids.tolist()], np.bool_)
         hides = self._crowd.is_there  # all that moves is told, so what is hidden is behind some of it
+        at, known = self._followed(led, seen, held)
 
         def of(tracks: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-            return origin[:, tracks], xy[:, :, tracks], visible[:, :, tracks]
+            return origin[:, tracks], at[:, :, tracks], known[:, :, tracks]
 
         if len(held.scene) and not len(held.tracks):  # all is one
             along = self.holding.along(origin[:, held.scene])
@@ -68,6 +68,25 @@ class Carrier:
             found = carry(self._picture, held.belongs, behind[:, :4], *of(held.tracks), held.things, hides=hides)
         self._displacement = found.displacement[0, -1]
         return found
+
+    def _followed(self, led: Led, seen: np.ndarray, held: Held) -> tuple[Tensor, Tensor]:
+        """Where tracks are, [1, T, N, 2], and whether that is known, bool [1, T, N]: of those that are seen; of those
+        that left the picture, which nobody sees but which lead what they hold out of it; and of things of which none
+        is, where they were. A crowd knows better: there, what is not seen is hidden by something else, or gone.
+        """
+        if self._crowd.is_there:
+            return led.xy, led.visible
+        ids, xy = led.ids.tolist(), led.xy[0].cpu().numpy().copy()  # [T, N, 2]
+        known = led.visible[0].cpu().numpy() | ((xy < 0) | (xy > 1)).any(-1) & seen
+        things = np.full(len(ids), -1)
+        things[held.tracks] = held.things
+        last = np.array([self._at.get(i, (np.nan, np.nan)) for i in ids], np.float32).reshape(-1, 2)
+        for now, here in zip(known, xy, strict=True):
+            last[now] = here[now]
+            lost = (things >= 0) & ~np.isin(things, things[now]) & ~np.isnan(last[:, 0])
+            here[lost], now[lost] = last[lost], True
+        self._at = {i: place for i, place in zip(ids, last, strict=True) if not np.isnan(place[0])}
+        return torch.from_numpy(xy)[None].to(led.xy), torch.from_numpy(known)[None].to(led.visible.device)
 
     def _imagined(self, belongs: Tensor, moved: np.ndarray, origin: Tensor) -> Tensor:
         """What is behind whatever moved, [1, 5, H, W]: as `inference.backdrop`, and how far a place is the picture's.

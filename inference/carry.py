@@ -34,7 +34,8 @@ from inference.layer import grid_centres, grid_of, moved_share, moving_layer
 
 # In picture heights:
 AGREEMENT = 0.03  # a disagreement of this much halves the confidence
-BEYOND = 0.2  # this far outside the picture, its mirror image counts half
+BEYOND = 0.2  # this far outside the picture, its mirror image counts half,
+CUT = 0.03  # and that of a thing which the picture's border cuts
 # Elsewhere:
 FINE = STRIDE  # pixels: the grid of displacements, which are smooth
 RIM = 1  # cells of the grid on which layers are weighed
@@ -197,7 +198,7 @@ class _Moved:
         )
         agreement = 1.0 / (1.0 + (here - back[:, 1:]).square().sum(1, keepdim=True) / AGREEMENT**2)
         outside = (source - source.clamp(torch.zeros_like(aspect), aspect)).square().sum(-1).view_as(agreement)
-        near = 1.0 / (1.0 + (outside / BEYOND**2).square())
+        near = 1.0 / (1.0 + (outside / (CUT if is_thing else BEYOND) ** 2).square())
         gone = there.square().sum(1, keepdim=True)
         gone = gone / (gone + AGREEMENT**2)
         support, taken = back[:, :1], layer

@@ -100,6 +100,18 @@ class AffinityConfig:
 
 
 @dataclass(frozen=True)
+class SegmenterConfig:
+    """What a hold means: `inference.segmenter`. Widths at 1/4, 1/8 and 1/16 resolution; attention at the last."""
+
+    seen: tuple[int, int, int]  # channels of `inference.segmenter.Sight`
+    quarter: int
+    eighth: int
+    sixteenth: int
+    layers: int
+    heads: int
+
+
+@dataclass(frozen=True)
 class DepthConfig:
     """How near everything in a picture is: `inference.depth`."""
 
@@ -181,6 +193,7 @@ class ModelConfig:
     depth: DepthConfig | None = None  # then the ground plane is taken
     backdrop: BackdropConfig | None = None  # then what a thing leaves behind is filled softly
     blend: BlendConfig | None = None  # then frames are what the decoder makes
+    segmenter: SegmenterConfig | None = None  # then affinity alone says what belongs to a hold
     words: WordsConfig | None = None  # then a prompt speaks to the transformer alone
 
     def described(self) -> dict[str, Any]:

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from inference.parting import STILL, Parting
-from inference.track_ids import PARTS, SCENE
+from inference.track_ids import MANY, PARTS, SCENE
 
-MANY = 160  # tracks that one holder brings, six hands' whole grids: more are a crowd
 LOOSE = 0.3  # of what moved is on no thing: real videos bend and their tracks jitter, and they stay one sheet
 SETTLED = 4  # chunks after which that holds for good
 ENDED = 400  # tracks that ended and are remembered, at most

@@ -6,6 +6,7 @@ picture, of where the tracks begin and of who brings them. One picture each; run
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,17 +14,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inference.crowd import MANY
 from inference.layer import belonging, grid_of, within_reach
-from inference.outline import outlined
-from inference.track_ids import A_FILE, PARTS, SCENE
+from inference.outline import THING, outlined
+from inference.track_ids import A_FILE, MANY, PARTS, SCENE
+
+Segment = Callable[[Tensor, Tensor], Tensor]  # places on a thing and beside it to how likely each place is of it
 
 LINKED = 0.17  # picture heights: a holder's tracks this near hold one thing (a hand's widest grid has 0.167)
 FEW = 8  # things that are outlined, those with the most tracks: each costs about 30 ms, once
 MOST = 0.7  # of the picture: what is larger is no thing before a background
 EDGE = 2  # pixels: the grid of an outline, half as wide as the network's
 KEPT = 16  # outlines
-SAME = 0.8  # a place that belongs this far to what lies under a hand's middle is of one thing with it
+SAME = 0.8  # by affinity alone, what belongs this far to what is under a hand's middle is of one thing with it
 CROWDED = 0.1  # picture heights: no part of a thing is further from a crowd's tracks than about this
 MOSTLY = 0.8  # of its tracks are the same: then a crowd's thing keeps its outline
 ONE = 0.5  # outlines that overlap so far (intersection over union) are of one thing
@@ -43,18 +45,17 @@ class Held:
 
 
 class Holding:
-    """See the module. picture: float32 [1, 3, H, W] in [-1, 1]; features: of `inference.affinity`; reach: as
-    `inference.layer.belonging`.
+    """See the module. features: of `inference.affinity`; size: (height, width) of the picture; reach: as
+    `inference.layer.belonging`; segment: `inference.segmenter.SegmenterNet.likely` of the picture, None where affinity
+    is all there is.
     """
 
-    def __init__(self, picture: Tensor, features: Tensor, reach: float) -> None:
-        self.features, self._reach = features, reach
-        pixels = (picture[0].permute(1, 2, 0).float() + 1.0) * 127.5
-        self._pixels = pixels.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-        self._size = height, width = self._pixels.shape[:2]
+    def __init__(self, features: Tensor, size: tuple[int, int], reach: float, segment: Segment | None = None) -> None:
+        self.features, self._reach, self._segment = features, reach, segment
+        self._size = height, width = size
         self._grid = height // EDGE, width // EDGE
         self._coarse = features.shape[2], features.shape[3]
-        self._aspect = torch.tensor([width / height, 1.0], device=picture.device)
+        self._aspect = torch.tensor([width / height, 1.0], device=features.device)
         self._asked: tuple[Tensor, np.ndarray, Held] | None = None  # the last question, and its answer
         self._along: tuple[Tensor, Tensor] | None = None  # likewise
         self._outlines: dict[frozenset[tuple[float, ...]], Tensor | None] = {}  # by tracks' places, the latest last
@@ -89,10 +90,9 @@ class Holding:
     def together(self, origin: Tensor, middle: int) -> np.ndarray:
         """Which places [N, 2] are of one thing with the one in the middle: bool [N]."""
         alone = origin[None, middle : middle + 1]
-        likely = belonging(self.features, alone, torch.ones_like(alone[..., 0], dtype=torch.bool), self._reach)
-        likely = likely.view(1, 1, *self.features.shape[2:])
+        likely = self._likely(alone, alone, alone[:, :0])[None, None]
         at = F.grid_sample(likely, (origin * 2.0 - 1.0)[None, None], align_corners=False, padding_mode="border")
-        same = (at[0, 0, 0] > SAME).cpu().numpy()
+        same = (at[0, 0, 0] > (SAME if self._segment is None else THING)).cpu().numpy()
         same[middle] = True
         return same
 
@@ -154,18 +154,25 @@ class Holding:
 
     def _outlined(self, places: Tensor, others: Tensor) -> Tensor | None:
         """None for what is too large to be a thing. others: [1, m, 2], places that are not of it."""
-        belongs = belonging(self.features, places, torch.ones_like(places[..., 0], dtype=torch.bool), self._reach)
-        likely = belongs[0].amax(-1).view(self._coarse)
-        if others.shape[1]:
-            likely = likely * within_reach(places, *self._coarse, CROWDED)[0].amax(-1).view(self._coarse)
-        if (likely > 0.5).float().mean() > MOST:
-            return None
-        certain = places[0]
+        certain = places
         if not others.shape[1]:  # of a hand's grid the middle: the rest may lie beside the thing
-            apart = torch.cdist(certain * self._aspect, certain * self._aspect)
-            certain = certain[apart.sum(1).argmin()][None]
-        found = outlined(self._pixels, likely.cpu().numpy(), certain.cpu().numpy(), others[0].cpu().numpy())
+            apart = torch.cdist(places[0] * self._aspect, places[0] * self._aspect)
+            certain = places[:, apart.sum(1).argmin()][:, None]
+        likely = self._likely(places, certain, others)
+        if others.shape[1]:
+            rows, columns = likely.shape
+            likely = likely * within_reach(places, rows, columns, CROWDED)[0].amax(-1).view(rows, columns)
+        if (likely > THING).float().mean() > MOST:
+            return None
+        height, width = self._size
+        found = outlined(likely.cpu().numpy(), (width, height), certain[0].cpu().numpy(), others[0].cpu().numpy())
         return torch.from_numpy(found).to(places)
+
+    def _likely(self, places: Tensor, certain: Tensor, others: Tensor) -> Tensor:
+        """How likely every place of a grid is of what is held at `places` [1, n, 2], for certain at some of them."""
+        if self._segment is not None:
+            return self._segment(certain, others)
+        return self._by_network(places, *self._coarse)[0].amax(-1).view(self._coarse)
 
 
 def _of_crowd(holders: np.ndarray) -> np.ndarray:

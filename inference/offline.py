@@ -24,6 +24,7 @@ from inference.motion.said import directing
 from inference.picture import best_bucket, load_picture
 from inference.pipeline import available_cores
 from inference.session import session_to_tracks
+from inference.track_ids import MANY
 from inference.tracks import TrackFile, Tracks, load_tracks
 from inference.video import VideoWriter
 
@@ -78,7 +79,7 @@ def render(
     # A session says when a point was specified, and every chunk is steered as it was then.
     present = track_file.present if track_file.fps == stream.fps else None
     if present is None:
-        present = _lives(tracks.visible)
+        present = _lives(tracks)
     words = _Words(stream, prompt, tracks) if directs else None
     for start in range(1, len(tracks), frames):
         rows = tracks[start : start + frames].of_points(np.any(present[start : start + frames], axis=0))
@@ -106,11 +107,16 @@ class _Words:
         return self._director.direct(snapshot, Span(since_s, now_s, start, frames, fps))
 
 
-def _lives(visible: np.ndarray) -> np.ndarray:
-    """bool [T, N]: from the first row that shows a point to the last."""
-    begun = np.logical_or.accumulate(visible, axis=0)
-    not_ended = np.logical_or.accumulate(visible[::-1], axis=0)[::-1]
-    return begun & not_ended
+def _lives(tracks: Tracks) -> np.ndarray:
+    """bool [T, N]: from the first row that shows a point to the last; and where one of a few left the picture, for it
+    led out what it held, which is not to come back.
+    """
+    begun = np.logical_or.accumulate(tracks.visible, axis=0)
+    not_ended = np.logical_or.accumulate(tracks.visible[::-1], axis=0)[::-1]
+    if tracks.ids.size > MANY:
+        return begun & not_ended
+    outside = ((tracks.xy < 0) | (tracks.xy > 1)).any(axis=2)
+    return begun & (not_ended | outside)
 
 
 def main(

@@ -24,6 +24,7 @@ from inference.errors import UserError
 from inference.generator import Generator
 from inference.precision import fastest_dtype
 from inference.recogniser import Recogniser
+from inference.segmenter import SegmenterNet
 from inference.text import TextEncoder
 from inference.words import WordsNet
 
@@ -34,9 +35,10 @@ AFFINITY = "affinity.safetensors"
 DEPTH = "depth.safetensors"  # only where model.toml has a [depth]
 BACKDROP = "backdrop.safetensors"  # only where it has a [backdrop]
 BLEND = "blend.safetensors"  # only where it has a [blend]
+SEGMENTER = "segmenter.safetensors"  # only where it has a [segmenter]
 WORDS = "words.safetensors"  # only where it has a [words]
 TEXT_FOLDER = "minilm"  # beside the package's own folder: several packages share one text encoder
-RECOGNISER_FOLDER = "recogniser"  # likewise, where a package has words
+RECOGNISER_FOLDER = "recogniser"  # likewise, where a package has a segmenter or words
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,9 @@ class ModelPackage:
     depth: DepthNet | None
     backdrop: BackdropNet | None
     blend: BlendNet | None
+    segmenter: SegmenterNet | None
     words: WordsNet | None
-    recogniser: Recogniser | None  # what words look through
+    recogniser: Recogniser | None  # what segmenter and words look through
     text: TextEncoder
     device: torch.device
     dtype: torch.dtype
@@ -71,26 +74,34 @@ class ModelPackage:
         depth = DepthNet(config.depth) if config.depth else None
         backdrop = BackdropNet(config.backdrop) if config.backdrop else None
         blend = BlendNet(config.blend) if config.blend else None
+        segmenter = SegmenterNet(config.segmenter) if config.segmenter else None
         words = WordsNet(config.words) if config.words else None
         load_weights(autoencoder, path / AUTOENCODER)
         load_weights(generator, path / GENERATOR)
         load_weights(affinity, path / AFFINITY)
-        for extra, file in ((depth, DEPTH), (backdrop, BACKDROP), (blend, BLEND), (words, WORDS)):
+        for extra, file in (
+            (depth, DEPTH),
+            (backdrop, BACKDROP),
+            (blend, BLEND),
+            (segmenter, SEGMENTER),
+            (words, WORDS),
+        ):
             if extra is not None:
                 load_weights(extra, path / file)
         for module in (autoencoder, generator, blend):
             if module is not None:
                 module.eval().requires_grad_(False).to(device=device, dtype=dtype)
-        for once_a_picture in (affinity, depth, backdrop, words):
+        for once_a_picture in (affinity, depth, backdrop, segmenter, words):
             if once_a_picture is not None:  # it stays in float32
                 once_a_picture.eval().requires_grad_(False).to(device=device)
         for convolutions in (autoencoder, blend):
             if convolutions is not None:
                 convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
-        recogniser = Recogniser.load(path.parent / RECOGNISER_FOLDER).to(device) if words is not None else None
+        sees = segmenter is not None or words is not None
+        recogniser = Recogniser.load(path.parent / RECOGNISER_FOLDER).to(device) if sees else None
         text = TextEncoder.load(path.parent / TEXT_FOLDER)
         return cls(
-            config, autoencoder, generator, affinity, depth, backdrop, blend, words, recogniser, text,
+            config, autoencoder, generator, affinity, depth, backdrop, blend, segmenter, words, recogniser, text,
             torch.device(device), dtype,
         )  # fmt: skip
 

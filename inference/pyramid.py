@@ -69,7 +69,12 @@ class Pyramid(nn.Module):
         self.out = nn.Conv2d(quarter, channels, 3, padding=1)
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.out(F.silu(self.levels(picture)[0]))
+        return self.said(self.levels(picture))
+
+    def said(self, levels: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """The answer to a picture of which `levels` were seen."""
+        found: Tensor = self.out(F.silu(levels[0]))
+        return found
 
     def levels(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the network makes of the picture at a quarter, an eighth and a sixteenth of its size."""

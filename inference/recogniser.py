@@ -81,6 +81,8 @@ def blocks(stages: Sequence[tuple[int, int, int, int, int]]) -> nn.ModuleList:
 class Recogniser(nn.Module):
     """Cut-outs to what they look like; its parts are named as in the weights file."""
 
+    WIDTHS = (24, 40, 112, 320)  # channels of `levels`
+
     def __init__(self) -> None:
         super().__init__()
         self._conv_stem, self._bn0 = SamePadded(3, 32, 3, 2), norm(32)
@@ -108,6 +110,16 @@ class Recogniser(nn.Module):
         x = F.relu6(self._bn1(self._conv_head(x)))  # [K, WIDTH, 5, 5]
         share = F.adaptive_avg_pool2d(masks, (x.shape[2], x.shape[3]))
         return (x * share).sum((2, 3)) / share.sum((2, 3)).clamp_min(1e-3)
+
+    def levels(self, picture: Tensor) -> list[Tensor]:
+        """What is seen of pictures [B, 3, H, W] in [-1, 1] at a quarter, an eighth, a sixteenth and a thirty-second of
+        their size: [B, WIDTHS[i], h, w] each.
+        """
+        x, found = F.relu6(self._bn0(self._conv_stem(picture))), dict[int, Tensor]()
+        for block in self._blocks:
+            x = block(x)
+            found[x.shape[1]] = x
+        return [found[width] for width in self.WIDTHS]
 
     @torch.no_grad()
     def seen(self, picture: np.ndarray, things: Sequence[np.ndarray]) -> Tensor:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -27,11 +28,13 @@ from inference.depth import inverse_depth
 from inference.errors import UserError
 from inference.frame_decoder import FrameDecoder
 from inference.generator import Direction, direct, direct_picture
+from inference.holding import Holding
 from inference.motion.ground import FARTHEST, ground_inverse_depth
 from inference.motion.said import Said
 from inference.package import ModelPackage
 from inference.reading import read
 from inference.rollout import Rollout
+from inference.segmenter import Sight
 from inference.track_ids import A_FILE, holder_of
 from inference.tracks import Tracks
 from inference.words import looks, said
@@ -97,8 +100,7 @@ class Stream:
         if self._pixels is None or not np.array_equal(picture, self._pixels):  # a restart keeps what was painted
             self._pixels, self._depth = picture.copy(), None
         self._picture = self._tensor(picture)
-        features = self.package.affinity(self._picture)
-        self._carrier = Carrier(self._picture, features, self.package.config.control.reach, self.package.backdrop)
+        self._carrier = Carrier(self._picture, self._looked_at(self._picture), self.package.backdrop)
         self._origin: dict[int, tuple[float, float]] = {}
         self._identity: dict[int, int] = {}
         self._anchored = np.zeros(0, np.int64)  # points of a tracks file
@@ -252,6 +254,15 @@ class Stream:
     def _tensor(self, picture: np.ndarray) -> Tensor:
         x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1.0
         return x.to(self.package.device)
+
+    def _looked_at(self, picture: Tensor) -> Holding:
+        """With what the package has to know things by."""
+        affinity, recogniser, segmenter = self.package.affinity, self.package.recogniser, self.package.segmenter
+        reach, size = self.package.config.control.reach, (picture.shape[2], picture.shape[3])
+        if segmenter is None or recogniser is None:
+            return Holding(affinity(picture), size, reach)
+        sight = Sight.of(picture, affinity, recogniser)
+        return Holding(sight.features, size, reach, partial(segmenter.likely, sight))
 
     def _encode_text(self, prompt: str) -> KeyValues:
         config = self.package.config.transformer

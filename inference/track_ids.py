@@ -11,6 +11,7 @@ import numpy as np
 IDS_PER_HANDLE = 64  # ids are handle.id * 64 + k, k the row-major place in the grid
 BIRTH_STRIDE = IDS_PER_HANDLE << 32  # a grid laid anew gets ids of its own and leaves handle.id readable below
 SOURCE_IDS = 1 << 24  # tracks that one source may number
+MANY = 160  # tracks that one holder brings, six hands' whole grids: more are a crowd
 CAMERA = 0  # the key of the camera's own points, as a source
 # Holders of which ids do not tell:
 A_FILE = np.iinfo(np.int64).min  # who brings the tracks of a file

@@ -34,10 +34,12 @@ from inference.package import (
     DESCRIPTION,
     GENERATOR,
     RECOGNISER_FOLDER,
+    SEGMENTER,
     TEXT_FOLDER,
     WORDS,
     save_weights,
 )
+from inference.segmenter import SegmenterNet
 from inference.words import WordsNet
 
 MODELS = Path(__file__).parent.parent / "assets" / "models"
@@ -97,6 +99,8 @@ def write_package(folder: Path, config: ModelConfig | None = None) -> Path:
         save_weights(random_weights(BackdropNet(config.backdrop), 5), package / BACKDROP)
     if config.blend is not None:
         save_weights(random_weights(BlendNet(config.blend), 4), package / BLEND)
+    if config.segmenter is not None:
+        save_weights(random_weights(SegmenterNet(config.segmenter), 7), package / SEGMENTER)
     if config.words is not None:
         save_weights(random_weights(WordsNet(config.words), 6), package / WORDS)
     for shared in (TEXT_FOLDER, RECOGNISER_FOLDER):

@@ -27,7 +27,18 @@ import torch
 
 from inference.config import ModelConfig, load_config, parse
 from inference.generator import Generator
-from inference.package import AFFINITY, AUTOENCODER, BACKDROP, BLEND, DEPTH, DESCRIPTION, GENERATOR, WORDS, save_weights
+from inference.package import (
+    AFFINITY,
+    AUTOENCODER,
+    BACKDROP,
+    BLEND,
+    DEPTH,
+    DESCRIPTION,
+    GENERATOR,
+    SEGMENTER,
+    WORDS,
+    save_weights,
+)
 from training.affinity import load_affinity
 from training.autoencoder import load_autoencoder
 from training.backdrop import load_backdrop
@@ -35,6 +46,7 @@ from training.blend import load_blend
 from training.checkpoint import CHECKPOINT
 from training.depth import load_depth
 from training.distributed import load_part
+from training.segmenter import load_segmenter
 from training.words import load_words
 
 # What a package may lack: how to load it, and its file.
@@ -42,6 +54,7 @@ EXTRAS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "depth": (load_depth, DEPTH),
     "backdrop": (load_backdrop, BACKDROP),
     "blend": (load_blend, BLEND),
+    "segmenter": (load_segmenter, SEGMENTER),
     "words": (load_words, WORDS),
 }
 

@@ -5,8 +5,9 @@ reads a model's output. One process.
 
     python -m benchmarks.quality.clips
 
-finds the list anew and prints it: for each stratum seeds 0, 1, 2, ... in order, keeping the first sixteen that move
-enough to matter (`why_not`). They were chosen before any was looked at.
+finds the list anew and prints it: for each stratum seeds from FIRST on in order, keeping the first sixteen that move
+enough to matter (`why_not`). They were chosen before any was looked at. (An older list, of seeds from 0 on, had been
+looked at while choices were made: docs/log.md, "A fresh list".)
 
 A hash is of every pixel. Processors round differently, which changes some pixels by one step of 255, so a clip whose
 hash differs is still taken where its thumbnail (16x9 mean grey values of three frames) is the same to within one step.
@@ -34,6 +35,7 @@ from training.world import Clip, Library, make_clip
 LIST = Path(__file__).with_name("clips.json")
 STRATA = ("objects", "camera", "both")
 PER_STRATUM, FRAMES, SIZE = 16, 49, (256, 144)
+FIRST = 1000  # seed
 LEAST_DISPLACEMENT, LEAST_EPE = 16.0, 12.0  # pixels: the median of moving points, the frozen frame's mean error
 LEAST_SCORED, LEAST_SCORED_HELD = 32, 8  # points
 GRIP = 0.08  # picture heights: half the side of the hand's 5x5 grid, which lies wholly on the held thing
@@ -145,7 +147,7 @@ def load_cases(library: Library, chosen: list[int] | None = None, list_file: Pat
 def find(library: Library, per_stratum: int, frames: int, size: tuple[int, int]) -> Iterator[dict[str, object]]:
     """Entries of a list: the first seeds of each stratum that move enough."""
     for stratum in STRATA:
-        found, seed = 0, -1
+        found, seed = 0, FIRST - 1
         while found < per_stratum:
             seed += 1
             clip = _make(library, stratum, seed, size, frames)

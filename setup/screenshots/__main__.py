@@ -52,7 +52,8 @@ def take(name: str) -> Image.Image:
     from PySide6.QtCore import QCoreApplication, QEvent, QPoint
     from PySide6.QtGui import QCursor, QImage
 
-    from desktop.app import build_window, package_stream
+    from desktop.app import build_window
+    from desktop.loading import package_stream
     from inference.offline import DEFAULT_PACKAGE
 
     module = importlib.import_module(f"setup.screenshots.{name}")

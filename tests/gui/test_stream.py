@@ -12,7 +12,8 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from desktop.app import build_window, package_stream
+from desktop.app import build_window
+from desktop.loading import package_stream
 from inference.errors import UserError
 from inference.lifecycle import EngineState
 from render.renderer import Renderer

@@ -6,6 +6,7 @@ import torch
 
 from inference.carrier import Carrier
 from inference.crowd import Led
+from inference.holding import Holding
 from inference.track_ids import A_FILE
 
 HEIGHT, WIDTH, FRAMES = 144, 256, 4
@@ -41,7 +42,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.picture, features = two_things()
-        self.carrier = Carrier(self.picture, features, 0.7, None)
+        self.carrier = Carrier(self.picture, Holding(features, (HEIGHT, WIDTH), 0.7), None)
         self.places = crowd()
         self.ids = np.arange(len(self.places))
         self.frame = 0
@@ -100,3 +101,47 @@ def test_what_left_the_picture_does_not_come_back(ended: bool) -> None:
     frame = rig.advance([(one, (0.0, 4.0))], gone=one if ended else None)
     assert (frame[..., 0] < 0.7).all()
     np.testing.assert_allclose(frame[52:92, 148:188], np.broadcast_to(BLUE, (40, 40, 3)), atol=0.05)
+
+
+class Hand:
+    """Chunks of a hand's 25 points on the red square, at places in pixels; what it shows in the last frame."""
+
+    def __init__(self) -> None:
+        picture, features = two_things()
+        self.carrier = Carrier(picture, Holding(features, (HEIGHT, WIDTH), 0.7), None)
+        x, y = np.meshgrid(np.linspace(-12, 12, 5), np.linspace(-12, 12, 5))
+        self.places = np.stack([x.ravel(), y.ravel()], 1) + 72.0
+
+    def advance(self, by: tuple[float, float], seen: bool | None = None) -> np.ndarray:
+        scale = np.array([WIDTH, HEIGHT])
+        at = np.repeat((self.places + by)[None], FRAMES, axis=0) / scale
+        visible = ((at >= 0) & (at <= 1)).all(-1) if seen is None else np.full(at.shape[:2], seen)
+        origin, xy = (torch.from_numpy(x).float()[None] for x in (self.places / scale, at))
+        led = Led(np.arange(25), np.zeros(25, np.int64), origin, xy, torch.from_numpy(visible)[None])
+        return self.carrier.carried(led).frames[0, -1].permute(1, 2, 0).numpy()
+
+
+def redness(frame: np.ndarray) -> np.ndarray:
+    return frame[..., 0] - frame[..., 1] > 0.8
+
+
+def test_what_a_hand_drags_out_of_the_picture_stays_out() -> None:
+    hand = Hand()
+    assert redness(hand.advance((0.0, 0.0))).sum() > 2000
+    hand.advance((-60.0, 0.0))
+    half = redness(hand.advance((-72.0, 0.0)))  # its middle at the border
+    assert 900 < half.sum() < 1500
+    assert half[:, 40:].sum() == 0
+    for _ in range(2):
+        assert redness(hand.advance((-140.0, 0.0))).sum() == 0, "all of its points are outside"
+    assert redness(hand.advance((30.0, 0.0)))[60:84, 90:114].all(), "and it can be dragged back"
+
+
+def test_what_a_hand_holds_stays_where_it_was_last_seen() -> None:
+    """As a tracker that lost it says, or a file's hidden points: it did not go home."""
+    hand = Hand()
+    hand.advance((0.0, 0.0))
+    hand.advance((70.0, 20.0))
+    lost = redness(hand.advance((0.0, 0.0), seen=False))
+    assert lost[80:104, 130:154].all()
+    assert lost[60:72, 50:90].sum() == 0

@@ -3,25 +3,20 @@
 import numpy as np
 import torch
 
-from inference.crowd import MANY
 from inference.holding import FEW, KEPT, Held, Holding, linked
 from inference.layer import belonging, grid_of
-from inference.track_ids import PARTS, SCENE
+from inference.track_ids import MANY, PARTS, SCENE
 
 REACH = 0.7
-LEFT, RIGHT = np.s_[48:96, 48:96], np.s_[48:96, 160:208]
+SIZE = (144, 256)
 
 
-def two_things() -> tuple[torch.Tensor, torch.Tensor]:
-    """A picture of a red and a blue square on grey, and features that know both, each a cell too wide."""
-    noise = np.random.default_rng(0).normal(0.0, 0.05, (144, 256, 3))
-    pixels = np.full((144, 256, 3), 0.1) + noise
-    pixels[LEFT] += (0.7, -0.6, -0.6)
-    pixels[RIGHT] += (-0.6, -0.6, 0.7)
+def two_things() -> torch.Tensor:
+    """Features that know two things, each a cell too wide."""
     features = torch.zeros(1, 2, 36, 64)
     features[:, 0, 11:25, 11:25] = 3.0
     features[:, 1, 11:25, 39:53] = 3.0
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float().clamp(-1, 1), features
+    return features
 
 
 def grid(x: float, y: float, step: float = 0.04) -> torch.Tensor:
@@ -47,21 +42,52 @@ def ask(holding: Holding, origin: torch.Tensor, holders: list[int] | np.ndarray 
     return holding.held(origin, seen(origin), who)
 
 
+class Segmenter:
+    """Knows both squares to the pixel, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+
+    def __call__(self, on: torch.Tensor, beside: torch.Tensor) -> torch.Tensor:
+        self.asked.append((on.shape[1], beside.shape[1]))
+        likely = torch.full((72, 128), 0.01)
+        likely[(slice(24, 48), slice(24, 48) if on[0, 0, 0] < 0.5 else slice(80, 104))] = 0.99
+        return likely
+
+
 def test_a_thing_goes_along_up_to_its_edge_and_no_further() -> None:
-    picture, features = two_things()
+    features = two_things()
     origin = grid(72 / 256, 0.5)[None]
-    held = shown(ask(Holding(picture, features, REACH), origin).belongs)
+    segmenter = Segmenter()
+    held = shown(ask(Holding(features, SIZE, REACH, segmenter), origin).belongs)
     without = shown(belonging(features, origin, seen(origin), REACH))
     assert held[18, 18] > 0.9
     assert without[18, 11] > 0.8  # the features take in a cell too much,
-    assert held[18, 11] < 0.3  # the outline does not
+    assert held[18, 11] < 0.3  # the segmenter does not
     assert held[18, 46] < 0.05
+    assert segmenter.asked == [(1, 0)], "of a hand's grid, what is under its middle"
+
+
+def test_a_crowds_thing_is_asked_for_with_all_that_is_known() -> None:
+    features = two_things()
+    origin = torch.cat([grid(72 / 256, 0.5), grid(184 / 256, 0.5)])[None]
+    segmenter = Segmenter()
+    ask(Holding(features, SIZE, REACH, segmenter), origin, [PARTS] * 25 + [PARTS - 1] * 25)
+    assert segmenter.asked == [(25, 25), (25, 25)]
+
+
+def test_the_segmenter_says_which_of_a_grid_lie_on_the_thing() -> None:
+    features = two_things()
+    wide = grid(72 / 256, 0.5, step=0.13)
+    together = Holding(features, SIZE, REACH, Segmenter()).together(wide, 12).reshape(5, 5)
+    assert together[1:4, 1:4].all()
+    assert not together[[0, 4]].any()
 
 
 def test_two_hands_hold_two_things_each_of_its_own() -> None:
-    picture, features = two_things()
+    features = two_things()
     origin = torch.cat([grid(72 / 256, 0.5), grid(184 / 256, 0.5)])[None]
-    found = ask(Holding(picture, features, REACH), origin)
+    found = ask(Holding(features, SIZE, REACH), origin)
     assert len(set(found.things[:25])) == len(set(found.things[25:])) == 1
     assert found.things[0] != found.things[25]
     assert shown(found.belongs[..., :25])[18, 18] > 0.9
@@ -71,15 +97,15 @@ def test_two_hands_hold_two_things_each_of_its_own() -> None:
 
 def test_two_hands_on_one_thing_hold_one() -> None:
     """Or each would take a whole one with it, and a pin on a foot would pin nothing."""
-    picture, features = two_things()
+    features = two_things()
     origin = torch.cat([grid(66 / 256, 0.5, step=0.02), grid(78 / 256, 0.5, step=0.02)])[None]
-    found = ask(Holding(picture, features, REACH), origin, [1] * 25 + [2] * 25)
+    found = ask(Holding(features, SIZE, REACH), origin, [1] * 25 + [2] * 25)
     assert len(set(found.things)) == 1
 
 
 def test_the_same_tracks_get_the_same_answer_and_a_second_hand_leaves_the_first_ones() -> None:
-    picture, features = two_things()
-    holding = Holding(picture, features, REACH)
+    features = two_things()
+    holding = Holding(features, SIZE, REACH)
     one = grid(72 / 256, 0.5)[None]
     first = ask(holding, one)
     assert ask(holding, one.clone()) is first
@@ -88,21 +114,21 @@ def test_the_same_tracks_get_the_same_answer_and_a_second_hand_leaves_the_first_
 
 
 def test_tracks_that_do_not_count_hold_nothing() -> None:
-    picture, features = two_things()
+    features = two_things()
     origin = torch.cat([grid(72 / 256, 0.5), torch.zeros(3, 2)])[None]
     counted = seen(origin)
     counted[0, 25:] = False
-    found = Holding(picture, features, REACH).held(origin, counted, np.zeros(28, np.int64))
+    found = Holding(features, SIZE, REACH).held(origin, counted, np.zeros(28, np.int64))
     assert found.tracks.tolist() == list(range(25))
-    none = ask(Holding(picture, features, REACH), torch.zeros(1, 0, 2))
+    none = ask(Holding(features, SIZE, REACH), torch.zeros(1, 0, 2))
     assert (none.belongs.shape, len(none.scene)) == ((1, 72 * 128, 0), 0)
 
 
 def test_neighbours_held_by_two_hands_are_two_things() -> None:
     """Nearer to each other than a hand's grid is wide: as one group, one of them would be cut away."""
-    picture, features = two_things()
+    features = two_things()
     between = torch.tensor([[92 / 256, 0.5], [102 / 256, 0.5]])[None]  # on the red thing's rim, and on grey
-    holding = Holding(picture, features, REACH)
+    holding = Holding(features, SIZE, REACH)
     alone, beside = ask(holding, between[:, :1]).belongs, ask(holding, between, [1, 2]).belongs
     assert torch.equal(beside[..., :1], alone)
     assert not torch.equal(ask(holding, between).belongs[..., :1], alone)
@@ -110,11 +136,11 @@ def test_neighbours_held_by_two_hands_are_two_things() -> None:
 
 def test_pins_all_around_leave_the_hand_its_outline() -> None:
     """As "Hold everything else still" lays them: as near to each other as a hand's widest grid, and to the hand."""
-    picture, features = two_things()
+    features = two_things()
     hand, pins = grid(72 / 256, 0.5), torch.cartesian_prod(torch.linspace(0.05, 0.95, 11), torch.linspace(0.1, 0.9, 6))
     pins = pins[(pins[:, 0] - 72 / 256).abs() > 0.12]
     origin = torch.cat([hand, pins])[None]
-    holding = Holding(picture, features, REACH)
+    holding = Holding(features, SIZE, REACH)
     alone = ask(holding, hand[None])
     with_pins = ask(holding, origin, [0] * 25 + list(range(1, len(pins) + 1)))
     assert len(pins) > FEW
@@ -125,20 +151,20 @@ def test_pins_all_around_leave_the_hand_its_outline() -> None:
 
 def test_a_flight_over_a_held_thing_leaves_it_its_outline() -> None:
     """The camera's points move the scene: they are no thing, and no reason to forget the hand's."""
-    picture, features = two_things()
+    features = two_things()
     scene = torch.rand(1, 2 * MANY, 2, generator=torch.Generator().manual_seed(0))
     hand = grid(72 / 256, 0.5)[None]
-    holding = Holding(picture, features, REACH)
+    holding = Holding(features, SIZE, REACH)
     flown = ask(holding, torch.cat([hand, scene], 1), [0] * 25 + [SCENE] * 2 * MANY)
-    assert torch.equal(flown.belongs, ask(Holding(picture, features, REACH), hand).belongs)
+    assert torch.equal(flown.belongs, ask(Holding(features, SIZE, REACH), hand).belongs)
     assert flown.tracks.tolist() == list(range(25))
     assert torch.equal(holding.along(scene), belonging(features, scene, seen(scene), REACH))
     assert holding.along(scene.clone()) is holding.along(scene)
 
 
 def test_what_slides_out_of_the_picture_stays_cut_as_it_was() -> None:
-    picture, features = two_things()
-    holding, origin = Holding(picture, features, REACH), grid(72 / 256, 0.5)[None]
+    features = two_things()
+    holding, origin = Holding(features, SIZE, REACH), grid(72 / 256, 0.5)[None]
     whole = ask(holding, origin)
     counted = seen(origin)
     counted[0, 10:] = False
@@ -148,9 +174,9 @@ def test_what_slides_out_of_the_picture_stays_cut_as_it_was() -> None:
 
 
 def test_who_holds_more_than_hands_do_moves_the_scene() -> None:
-    picture, features = two_things()
+    features = two_things()
     origin = torch.rand(1, MANY + 1, 2, generator=torch.Generator().manual_seed(0))
-    holding = Holding(picture, features, REACH)
+    holding = Holding(features, SIZE, REACH)
     found = ask(holding, origin)
     assert (len(found.tracks), len(found.scene)) == (0, MANY + 1)
     assert torch.equal(holding.layer(origin), belonging(features, origin, seen(origin), REACH).amax(-1).view(36, 64))
@@ -158,12 +184,11 @@ def test_who_holds_more_than_hands_do_moves_the_scene() -> None:
 
 def test_a_crowds_things_end_where_its_other_tracks_are() -> None:
     """The features take the grey between both squares for red: a track there that went elsewhere knows better."""
-    picture, features = two_things()
+    features = two_things()
     features[:, 0, 11:25, 25:32] = 3.0
-    picture[:, :, 48:96, 96:128] = picture[:, :, 48:96, 48:80]
     thing, other = grid(72 / 256, 0.5), grid(112 / 256, 0.5, step=0.03)
     origin = torch.cat([thing, other])[None]
-    holding = Holding(picture, features, REACH)
+    holding = Holding(features, SIZE, REACH)
     one = shown(ask(holding, origin, [0] * 50).belongs[..., :25])
     apart = shown(ask(holding, origin, [PARTS] * 25 + [SCENE] * 25).belongs)
     assert one[18, 28] > 0.5
@@ -172,16 +197,16 @@ def test_a_crowds_things_end_where_its_other_tracks_are() -> None:
 
 
 def test_what_is_no_part_of_the_thing_in_the_middle_is_not_held_with_it() -> None:
-    picture, features = two_things()
+    features = two_things()
     wide = grid(72 / 256, 0.5, step=0.13)
-    together = Holding(picture, features, REACH).together(wide, 12)
+    together = Holding(features, SIZE, REACH).together(wide, 12)
     assert together.reshape(5, 5)[1:4, 1:4].all()
     assert not together.reshape(5, 5)[[0, 4]].any()
 
 
 def test_memory_of_answers_is_bounded() -> None:
-    picture, features = two_things()
-    holding = Holding(picture, features, REACH)
+    features = two_things()
+    holding = Holding(features, SIZE, REACH)
     for i in range(KEPT + 3):
         origin = grid(0.25 + 0.005 * i, 0.5)[None]
         ask(holding, origin)
@@ -197,8 +222,8 @@ def test_points_are_linked_through_others() -> None:
 
 def test_a_thing_of_a_crowd_that_falls_in_two_is_asked_about_anew() -> None:
     """The numbers of a crowd's things are large, and differ by one."""
-    picture, features = two_things()
-    holding, origin = Holding(picture, features, REACH), grid(72 / 256, 0.5)[None]
+    features = two_things()
+    holding, origin = Holding(features, SIZE, REACH), grid(72 / 256, 0.5)[None]
     one = ask(holding, origin, [PARTS - 2] * 25)
     two = ask(holding, origin, [PARTS - 2] * 15 + [PARTS - 3] * 10)
     assert (len(set(one.things)), len(set(two.things))) == (1, 2)

@@ -184,3 +184,17 @@ def test_a_wrong_command_line_needs_neither_qt_nor_torch() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "There is no picture at absent.png" in done.stderr
+
+
+def test_points_live_until_last_seen_but_what_left_the_picture_stays_away() -> None:
+    xy = np.full((4, 3, 2), 0.5, np.float32)
+    visible = np.ones((4, 3), np.bool_)
+    visible[2:, 0] = visible[2:, 1] = False  # one is hidden for good, one left
+    xy[2:, 1] = (1.2, 0.5)
+    visible[0, 2] = False  # and one comes later
+    few = Tracks(xy, visible, np.arange(3))
+    assert offline._lives(few).tolist() == [
+        [True, True, False], [True, True, True], [False, True, True], [False, True, True],
+    ]  # fmt: skip
+    many = Tracks(np.repeat(xy, 100, axis=1), np.repeat(visible, 100, axis=1), np.arange(300))
+    assert not offline._lives(many)[2:, 100:200].any(), "a crowd's are known to be gone"

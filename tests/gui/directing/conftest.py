@@ -12,8 +12,9 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPoint
 from pytestqt.qtbot import QtBot
 
 from benchmarks.quality.tracker import follow
-from desktop.app import build_window, package_stream
+from desktop.app import build_window
 from desktop.handles import XY
+from desktop.loading import package_stream
 from desktop.main_window import MainWindow
 from inference.channels import Frame
 from inference.lifecycle import EngineState
