@@ -264,7 +264,8 @@ class Viewport(QOpenGLWindow):
         trail = self.lens.trail(trail, point.origin)
         alone = len(model.selection) == 1 and point.id in model.selection
         marked = kind != "held" and (alone or point.id == model.hovered)  # several are marked by the gizmo's frame
-        return OverlayHandle(seen, point.radius * point.grow, kind, trail, marked, point.side, point.turn)
+        holds = self._frame.holds.get(point.id) if self._frame is not None else None
+        return OverlayHandle(seen, point.radius * point.grow, kind, trail, marked, point.side, point.turn, holds)
 
     def repaint_soon(self) -> None:
         """For whoever draws over the picture and has changed. At once after a rest, at 60 Hz while things move."""

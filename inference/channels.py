@@ -228,7 +228,8 @@ class Frame:
     contains none. motion: float32 [h, w, 4], how the frame is made of the picture (`inference.carry.Carried.layers`);
     None for the picture itself. began: by key, the first frame of everything that directed it beside the hand.
     behind: by id, where the handles are that their speed limit keeps behind the hand. shot: how the camera filmed it;
-    None from home, where the points' scene and the screen are one.
+    None from home, where the points' scene and the screen are one. holds: by id, the places of a handle's grid, row
+    after row, that hold something.
     """
 
     index: int
@@ -239,6 +240,7 @@ class Frame:
     began: dict[int, int] = field(default_factory=dict)
     behind: dict[int, XY] = field(default_factory=dict)
     shot: Shot | None = None
+    holds: dict[int, frozenset[int]] = field(default_factory=dict)
 
 
 class FrameRing:

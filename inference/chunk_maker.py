@@ -105,7 +105,7 @@ class ChunkMaker:
         chunk = stream.make(tracks)
         making = Making(
             chunk, stream.motion, stream.timings_ms, span, self._clock() - began_s, interval_s,
-            snapshot.oldest_event_s, director.began, director.behind, director.shots,
+            snapshot.oldest_event_s, director.began, director.behind, director.shots, director.holds,
         )  # fmt: skip
         self._decoding.put(lambda: self._decode(making))
         self._next_index += span.frames

@@ -25,7 +25,7 @@ class Making:
 
     chunk: what `make` gave; motion and stages_ms: as `Stream` says. made_s: how long that took; interval_s: how long
     after the chunk before it began, 0 where it was waited for. event_s: the oldest event that it contains. performing,
-    behind, shots: how it was directed, as `Director` says.
+    behind, shots, holds: how it was directed, as `Director` says.
     """
 
     chunk: Any
@@ -38,6 +38,7 @@ class Making:
     performing: dict[int, int]
     behind: list[dict[int, tuple[float, float]]]
     shots: tuple[Shot | None, ...]
+    holds: dict[int, frozenset[int]]
 
     def frames(self, stream: StreamLike, pacer: Pacer, meters: Meters, clock: Callable[[], float]) -> Iterator[Frame]:
         """Decodes it, frame by frame; the first one's readiness says when each is due."""
@@ -51,7 +52,7 @@ class Making:
             ready_s = max(ready_s, self.made_s + now_s - began_s - j * pacer.period_s)
             shot, behind = self.shots[j], self.behind[j]
             yield Frame(
-                span.frame + j, image, due_s[j], sampled_s[j], self.motion[j], self.performing, behind, shot
+                span.frame + j, image, due_s[j], sampled_s[j], self.motion[j], self.performing, behind, shot, self.holds
             )  # fmt: skip
         decoded_s = clock() - began_s
         pace_s = max(self.made_s, decoded_s, self.interval_s)

@@ -19,6 +19,8 @@ MOVED = 0.015  # picture heights: what came less far stands still
 APART, TURNING, STRETCHED = 0.012, 0.35, 0.8  # since they began: so much, and this share of their way or of the space
 # between them, whichever is less;
 STEP, STEP_TURNING = 0.006, 0.35  # within one chunk: so much, and this share of the space between them.
+# But three that keep their distances turn together, however far. Kept is, in picture heights:
+KEPT, KEPT_SHARE = 0.012, 0.1  # so much, and this share of the distance.
 FEWEST = 3  # tracks of a thing
 SURE = 0.5  # of its neighbours were seen to move otherwise
 PROOF = 0.03  # picture heights: neighbours that are together after so much are of one thing
@@ -32,7 +34,9 @@ class Parting:
         self._ids = np.zeros(0, np.int64)
         self._pairs = np.zeros((0, 2), np.int64)  # of neighbours, by their places in ids
         self._apart = np.zeros(0, np.bool_)  # [pairs], were they ever
+        self._stretched = np.zeros(0, np.bool_)  # [pairs], was their distance ever another
         self._proved = np.zeros(0, np.bool_)  # [pairs], were both seen while one had moved
+        self._triangles = np.zeros((0, 3), np.int64)  # of neighbours, by their pairs
         self._found = np.zeros(0, np.int64)  # [N], the last answer
         self._came = np.zeros(0)  # [N], how far each ever came
         self._last = np.zeros((0, 2))  # [N, 2], where each was at the end of the chunk before, from its origin
@@ -62,11 +66,17 @@ class Parting:
         steps = ways - self._last
         stepped = np.linalg.norm(steps[:, one] - steps[:, other], axis=2) > STEP + STEP_TURNING * between
         self._apart |= ((apart | stepped) & both).any(0)
+        distance = np.linalg.norm((xy[:, one] - xy[:, other]) * self._scale, axis=2)
+        self._stretched |= ((np.abs(distance - between) > KEPT + KEPT_SHARE * between) & both).any(0)
         self._proved |= (both & (way > PROOF)).any(0)
         self._last = np.where(visible[-1][:, None], ways[-1], np.nan)  # of the unseen no step is judged
         # A place that a thing hid before it had moved is not known to have gone along.
         still = np.maximum(self._came[one], self._came[other]) <= PROOF
-        return self._labels(~self._apart & (self._proved | still))
+        kept = ~self._stretched & self._proved
+        rigid = self._triangles[kept[self._triangles].all(1)]
+        turned = np.zeros(len(kept), np.bool_)
+        turned[rigid] = True
+        return self._labels(turned | (~self._apart & (self._proved | still)))
 
     def _labels(self, linked: np.ndarray) -> np.ndarray:
         together = self._pairs[linked]
@@ -98,8 +108,9 @@ class Parting:
         pairs = np.argwhere(np.triu(between <= NEAR * usual))
         known = {frozenset(pair): n for n, pair in enumerate(self._ids[self._pairs].tolist())}
         before = [known.get(frozenset(pair), -1) for pair in ids[pairs].tolist()]
-        self._apart, self._proved = (
-            np.array([n >= 0 and seen[n] for n in before], np.bool_) for seen in (self._apart, self._proved)
+        self._apart, self._stretched, self._proved = (
+            np.array([n >= 0 and seen[n] for n in before], np.bool_)
+            for seen in (self._apart, self._stretched, self._proved)
         )
         place_of = {i: n for n, i in enumerate(self._ids.tolist())}
         came, last = np.zeros(len(ids)), np.full((len(ids), 2), np.nan)
@@ -107,3 +118,15 @@ class Parting:
             if i in place_of:
                 came[n], last[n] = self._came[place_of[i]], self._last[place_of[i]]
         self._ids, self._pairs, self._came, self._last = ids.copy(), pairs, came, last
+        self._triangles = triangles(pairs, len(ids))
+
+
+def triangles(pairs: np.ndarray, count: int) -> np.ndarray:
+    """Of pairs [P, 2] of `count` tracks, the lesser first: all three of which each is with each, int64 [K, 3], by their
+    places in `pairs`.
+    """
+    place = np.full((count, count), -1)
+    place[pairs[:, 0], pairs[:, 1]] = np.arange(len(pairs))
+    third = (place[pairs[:, 0]] >= 0) & (place[pairs[:, 1]] >= 0)  # [P, N]: greater than both, or it would come twice
+    pair, other = np.nonzero(third)
+    return np.stack([pair, place[pairs[pair, 0], other], place[pairs[pair, 1], other]], axis=1)

@@ -42,8 +42,9 @@ class OverlayHandle:
     """One handle. `xy` and `trail` (float32 [K, 2], oldest first) are normalised picture positions.
 
     `radius` is the half extent of the handle's grid of `side` x `side` tracks, in picture heights, and `turn` how far
-    it has turned clockwise, in radians. The grid shows while the handle is held or selected. A handle of one track is
-    drawn small, since it is one of many.
+    it has turned clockwise, in radians. The grid shows while the handle is held or selected: the places of it that hold
+    something, row after row (`holds`), all while that is not known. A handle of one track is drawn small, since it is
+    one of many.
     """
 
     xy: tuple[float, float]
@@ -53,6 +54,7 @@ class OverlayHandle:
     selected: bool = False
     side: int = 5
     turn: float = 0.0
+    holds: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,11 +128,15 @@ def sprites(overlay: Overlay, rect: PictureRect, pixel_ratio: float) -> np.ndarr
 
 
 def grid(handle: OverlayHandle) -> np.ndarray:
-    """The places of a handle's tracks but its middle one, which is the handle itself, from it, in picture heights."""
+    """The places of a handle's tracks that hold something, but its middle one, which is the handle itself, from it, in
+    picture heights.
+    """
     steps = np.linspace(-1.0, 1.0, handle.side) if handle.side > 1 else np.zeros(1)
     places = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)  # [side^2, 2]
     cos, sin = math.cos(handle.turn), math.sin(handle.turn)
-    return np.delete(places, len(places) // 2, axis=0) @ np.array([[cos, sin], [-sin, cos]]) * handle.radius
+    middle = len(places) // 2
+    shown = [n for n in range(len(places)) if n != middle and (handle.holds is None or n in handle.holds)]
+    return places[shown] @ np.array([[cos, sin], [-sin, cos]]) * handle.radius
 
 
 def trail(handle: OverlayHandle) -> OverlayLine:

@@ -129,6 +129,11 @@ class Director:
         """For each frame of the last chunk, where the handles are that their speed limit keeps behind the hand."""
         return self._hand.behind
 
+    @property
+    def holds(self) -> dict[int, frozenset[int]]:
+        """By handle, the places of its grid that hold something: `HandMotion.holds`."""
+        return self._hand.holds
+
     def direct(self, snapshot: ControlSnapshot, span: Span) -> Tracks:
         """The tracks of the chunk `span`."""
         present = [performer.key for performer in snapshot.performers] + [source.key for source in snapshot.sources]

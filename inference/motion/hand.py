@@ -72,6 +72,11 @@ class HandMotion:
         self._births: dict[int, int] = {}
         self.behind: list[dict[int, tuple[float, float]]] = []  # a frame of the last chunk each: see `Frame.behind`
 
+    @property
+    def holds(self) -> dict[int, frozenset[int]]:
+        """By handle, the places of its grid, row after row, that hold something."""
+        return {handle: frozenset((grid.ids % IDS_PER_HANDLE).tolist()) for handle, grid in self._grids.items()}
+
     def advance(self, snapshot: ControlSnapshot, frames: int, fps: float) -> Tracks:
         """The tracks of the next chunk: frame j samples the pointers at since + (j + 1) / frames * (now -
         since). fps: of the video, for handles whose speed is limited."""

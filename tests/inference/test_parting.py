@@ -62,12 +62,12 @@ def test_a_thing_goes_another_way_than_a_moving_scene() -> None:
     assert labels[thing][0] != labels[~thing][0]
 
 
-@pytest.mark.parametrize("turn", [0.08, -0.1])
-def test_what_turns_and_moves_is_one(turn: float) -> None:
-    """By so many radians a chunk."""
+@pytest.mark.parametrize(("turn", "way"), [(0.08, 0.03), (-0.1, 0.03), (0.5, 0.03), (-0.5, 0.0)])
+def test_what_turns_and_moves_is_one(turn: float, way: float) -> None:
+    """By so many radians a chunk: half of a whole turn in the end, and also on the spot."""
     origin, count = lattice(), 6
     thing = square(origin, 0.7, 0.5)
-    xy = chunks(origin, [(thing, (0.03, 0.0))], count).reshape(-1, *origin.shape)
+    xy = chunks(origin, [(thing, (way, 0.0))], count).reshape(-1, *origin.shape)
     middle = xy[:, thing].mean(1, keepdims=True)
     angle = turn * (np.arange(count * FRAMES) + 1.0) / FRAMES
     turning = np.moveaxis(np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]), 2, 0)

@@ -52,6 +52,16 @@ def test_a_held_handle_shows_the_grid_of_its_tracks(ctx):
     assert not touched(painted(ctx, Overlay()))[54, 124]
 
 
+def test_what_of_a_grid_holds_nothing_is_not_drawn(ctx):
+    """Sky between an airplane's wings: a dot there would say that it comes along."""
+    handle = OverlayHandle((0.5, 0.5), 0.2, "held", holds=frozenset({0, 12, 13}))
+    marks = touched(painted(ctx, Overlay((handle,))))
+    assert marks[90 - 36, 160 - 36]
+    assert marks[90, 160 + 18]
+    assert not marks[90, 160 - 18 - 1]
+    assert not marks[90 + 36, 160 + 36]
+
+
 def test_selection_and_hover_add_rings():
     rect = letterbox((16, 9), SIZE)
 
