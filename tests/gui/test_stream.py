@@ -175,7 +175,7 @@ def test_gl_objects_are_built_again_when_the_context_is(desk: Desk) -> None:
 def test_without_display_or_gl_it_says_so(platform: str, display: str, tmp_path: Path) -> None:
     environment = dict(os.environ, QT_QPA_PLATFORM=platform, DISPLAY=display, HOME=str(tmp_path))
     environment.pop("WAYLAND_DISPLAY", None)
-    program = "import sys; from pathlib import Path; from desktop.app import run; sys.exit(run(None, Path(), 0))"
+    program = "from pathlib import Path; from desktop.app import run; exit(run(None, Path(), lambda: None, 0))"
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert "motionstream render" in done.stderr
