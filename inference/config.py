@@ -243,6 +243,8 @@ def parse(kind: type[T], table: dict[str, Any], where: str) -> T:
 
 def _value(hint: Any, value: Any, where: str) -> Any:
     if isinstance(hint, UnionType):  # a part that may be left out
+        if value is None:  # JSON can say so; TOML leaves it out
+            return None
         (hint,) = (kind for kind in get_args(hint) if kind is not NoneType)
     if isinstance(hint, type) and is_dataclass(hint):
         if not isinstance(value, dict):

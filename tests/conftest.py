@@ -53,3 +53,9 @@ def pytest_make_collect_report(
     report = yield
     _refuse_skip(report, collector.path)
     return report
+
+
+@pytest.fixture
+def float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages in float32, whatever this machine computes fastest in: for tests of small differences."""
+    monkeypatch.setattr("inference.package.fastest_dtype", lambda device: torch.float32)

@@ -10,7 +10,9 @@ What a package may lack can be put into one that is there, each from its own run
     python -m training.export --depth runs/depth --blend runs/blend --package assets/models/pocket
 
 A new export keeps those that the package has. The mask of `training.blend` is trained on a package: a new generator
-needs a new one.
+needs a new one. What `training.student` trained together replaces generator, decoder and mask of a package together:
+
+    python -m training.export --student runs/student --package assets/models/pocket
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import tomli_w
 import torch
 
 from inference.config import ModelConfig, load_config, parse
+from inference.errors import UserError
 from inference.generator import Generator
 from inference.package import (
     AFFINITY,
@@ -47,6 +50,7 @@ from training.checkpoint import CHECKPOINT
 from training.depth import load_depth
 from training.distributed import load_part
 from training.segmenter import load_segmenter
+from training.student import load_student
 from training.words import load_words
 
 # What a package may lack: how to load it, and its file.
@@ -63,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("recipe", "autoencoder", "affinity", "run", *EXTRAS):
         parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--student", type=Path)
     parser.add_argument("--package", type=Path, required=True)
     arguments = parser.parse_args()
     package: Path = arguments.package
@@ -74,10 +79,13 @@ def main() -> None:
         config = write_networks(arguments.recipe, arguments.autoencoder, arguments.affinity, arguments.run, package)
         if before is not None:
             config = replace(config, **{name: getattr(before, name) for name in EXTRAS})
-    elif before is not None and given:
+    elif before is not None and (given or arguments.student):
         config = before
     else:
-        parser.error(f"give --run and what belongs to it for a new package, or {' or '.join(EXTRAS)} for one there is")
+        some = " or ".join((*EXTRAS, "student"))
+        parser.error(f"give --run and what belongs to it for a new package, or {some} for one there is")
+    if arguments.student:
+        write_student(arguments.student, package)
     for name, path in given.items():
         load, file = EXTRAS[name]
         network = load(path)
@@ -102,6 +110,20 @@ def write_networks(recipe: Path, autoencoder_run: Path, affinity_run: Path, run:
     save_weights(affinity, package / AFFINITY)
     save_weights(generator, package / GENERATOR)
     return config
+
+
+def write_student(run: Path, package: Path) -> None:
+    """Generator, decoder and mask in place of a package's. Raises UserError where they are of another package."""
+    student, autoencoder = load_student(run), load_autoencoder(package)
+    if student.config.described() != load_config(package / DESCRIPTION).described():
+        raise UserError(
+            f"The student in {run} was trained for another package than {package}.", "Nothing was changed.",
+            "Export it into the one that its run was started with.",
+        )  # fmt: skip
+    autoencoder.decoder = student.decoder
+    save_weights(autoencoder, package / AUTOENCODER)
+    save_weights(student.generator, package / GENERATOR)
+    save_weights(student.blend, package / BLEND)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ def plain_package(package: ModelPackage, path: Path) -> ModelPackage:
     load_weights(generator, path / GENERATOR)
     generator.eval().requires_grad_(False)
     autoencoder = copy.deepcopy(package.autoencoder).float()
-    return replace(package, generator=generator, autoencoder=autoencoder, dtype=torch.float32)
+    blend = None if package.blend is None else copy.deepcopy(package.blend).float()
+    return replace(package, generator=generator, autoencoder=autoencoder, blend=blend, dtype=torch.float32)
 
 
 class Driven:

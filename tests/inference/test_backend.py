@@ -15,6 +15,7 @@ import torch
 from inference import backend as backends
 from inference.backend import Backend
 from inference.package import ModelPackage
+from inference.precision import fastest_dtype
 from inference.stream import Stream
 from inference.tracks import Tracks
 from tests.tiny import write_package
@@ -22,6 +23,14 @@ from tests.tiny import write_package
 PICTURE = np.random.default_rng(0).integers(0, 255, (32, 64, 3), np.uint8)
 TALL = np.random.default_rng(1).integers(0, 255, (48, 48, 3), np.uint8)
 NETWORKS = ("encoder", "transformer", "decoder", "picture")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def exact():
+    """float32, so that frames can be held against each other; one test asks for this machine's own format."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inference.package.fastest_dtype", lambda device: torch.float32)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +98,15 @@ def test_both_make_the_same_frames(folder, races):
     assert np.abs(by_torch[-1] - by_torch[0]).max() > 8, "nothing moved, so nothing was compared"
 
 
+def test_they_do_so_in_the_format_that_is_fastest_here(folder, races, monkeypatch):
+    """bfloat16, where a processor has it: as near as rounding leaves two orders of the same sums."""
+    monkeypatch.setattr("inference.package.fastest_dtype", fastest_dtype)
+    stream = opened(folder)
+    by_openvino, by_torch = (frames(each, 2).astype(int) for each in (stream, opened(folder, fastest=False)))
+    assert stream.backend.chosen == dict.fromkeys(NETWORKS, "openvino")
+    assert np.abs(by_torch - by_openvino).mean() <= (0.1 if stream.package.dtype is torch.float32 else 3)
+
+
 def test_the_graphs_really_answer(folder, races, monkeypatch):
     from inference.openvino_graph import Graph
 
@@ -143,6 +161,7 @@ def test_a_process_that_ends_while_it_measures_ends_soon_and_well(folder, tmp_pa
 import pathlib, platformdirs, threading, numpy, torch
 platformdirs.user_cache_path = lambda _: pathlib.Path({str(tmp_path)!r})
 from inference.package import ModelPackage
+from inference.precision import fastest_dtype
 from inference.stream import Stream
 stream = Stream(ModelPackage.load(pathlib.Path({str(folder)!r})), fastest=True)
 engine = threading.Thread(target=stream.open, args=(numpy.zeros((32, 64, 3), numpy.uint8),), daemon=True)

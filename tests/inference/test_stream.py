@@ -259,7 +259,7 @@ def test_it_says_what_belongs_to_what_is_grabbed(package):
 
 
 @pytest.mark.parametrize("window", [2, FELT_WITHIN - 1, FELT_WITHIN])
-def test_a_new_prompt_is_all_that_counts_after_six_chunks(window, tmp_path):
+def test_a_new_prompt_is_all_that_counts_after_six_chunks(window, tmp_path, float32):
     """Two streams of one picture, under different prompts and then the same one: what they remember meets."""
     package = ModelPackage.load(write_package(tmp_path, tiny_config(window=window)))
     streams = [Stream(package), Stream(package)]
