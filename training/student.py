@@ -26,9 +26,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from inference.autoencoder import FRAMES, Autoencoder, Encoder, StreamingDecoder, group_frames
-from inference.blend import BlendNet
+from inference.blend import COARSE, BlendNet
 from inference.config import ModelConfig, load_config
 from inference.errors import UserError
 from inference.generator import Generator
@@ -48,6 +49,7 @@ from training.world import Library, load_library, make_clip
 
 HELD_SEEDS = 6 * 10**9
 ALL = slice(None)
+_OPEN = (0.0, 2.0)  # logits of the mask's two bands, coarse and fine, where training begins
 UNSEEN = 0.5  # a pixel that is shown by less is one that the picture does not show
 
 
@@ -86,6 +88,7 @@ load_student = KIND.load
 
 @dataclass(frozen=True)
 class LossSettings:
+    pixels_from: int  # the step from which pixels count; before it only latents do, which costs a third
     unseen: float  # extra weight of pixels that the picture does not show
     gradient: float  # weight of the gradients' differences
     latent: float  # of the latents' squared differences
@@ -116,18 +119,21 @@ class Losses:
     weights: Tensor  # of latent channels
     perceptual: PerceptualDistance | None
 
-    def of(self, student: Student, batch: Batch, judge: PatchDiscriminator | None = None) -> Tensor:
+    def of(
+        self, student: Student, batch: Batch, judge: PatchDiscriminator | None = None, *, pixels: bool = True
+    ) -> Tensor:
         settings, data, chosen = self.settings, Followed.of(batch), one_a_latent(batch["seed"])
         latents = student.rolled_out(data, batch["seed"].tolist())
+        with torch.no_grad():
+            wanted = self.encoder(group_frames(data.truth))[:, 1:]
+        off = ((latents - wanted).square() * self.weights).mean()
+        if not pixels:
+            return off
         made, truth = student.frames(data, latents, chosen), data.truth[:, 1:][:, chosen]
         weight = 1.0 + settings.unseen * (1.0 - data.shown[:, chosen])
         loss = (weight * (made - truth).abs()).sum() / weight.sum() / 3
         made, truth = made.flatten(0, 1), truth.flatten(0, 1)
-        loss = loss + settings.gradient * gradient_loss(made, truth)
-        if settings.latent:
-            with torch.no_grad():
-                wanted = self.encoder(group_frames(data.truth))[:, 1:]
-            loss = loss + settings.latent * ((latents - wanted).square() * self.weights).mean()
+        loss = loss + settings.gradient * gradient_loss(made, truth) + settings.latent * off
         if self.perceptual is not None:
             loss = loss + settings.perceptual * self.perceptual(made, truth)
         if judge is not None:
@@ -169,14 +175,20 @@ def held_samples(
 @torch.no_grad()
 def evaluate(student: Student, held: dict[str, list[Batch]], perceptual: PerceptualDistance | None) -> dict[str, float]:
     """By kind of control, of the carried and of the student's frames: PSNR in dB, of everything and of what the picture
-    does not show, the perceptual distance, and edge energy of the truth's.
+    does not show, the perceptual distance, and edge energy of the truth's; and PSNR of the coarse band, carried and
+    decoded.
     """
     scores: dict[str, list[float]] = {}
     for kind, batches in held.items():
         for batch in batches:
             data = Followed.of(batch)
             truth, unseen = data.truth[:, 1:], (data.shown < UNSEEN).float()
-            made = student.frames(data, student.rolled_out(data, [0])).clamp(-1, 1)
+            latents = student.rolled_out(data, [0])
+            made = student.frames(data, latents).clamp(-1, 1)
+            decoded = student.decoder(torch.cat([data.latent, latents], dim=1))[0][:, 1:].flatten(1, 2)
+            for name, video in (("carried", data.frames), ("decoded", decoded)):
+                low = [F.avg_pool2d(x.flatten(0, 1), COARSE) for x in (video, truth)]
+                scores.setdefault(f"{kind}_{name}_coarse_db", []).append(psnr(*low))
             for name, video in (("carried", data.frames), ("made", made)):
                 add = lambda what, value, of=f"{kind}_{name}": scores.setdefault(f"{of}_{what}", []).append(value)  # noqa: E731
                 add("db", psnr(video, truth))
@@ -199,6 +211,16 @@ def begin(config: ModelConfig, package: Path) -> tuple[Student, Autoencoder]:
     return student, autoencoder.eval().requires_grad_(False)
 
 
+def reopen(mask: BlendNet) -> None:
+    """Half of the coarse band and most of the fine one, everywhere: a finished mask is so sure that nothing behind it
+    learns.
+    """
+    with torch.no_grad():
+        mask.out.weight.mul_(0.01)
+        assert mask.out.bias is not None
+        mask.out.bias.copy_(torch.tensor(_OPEN).repeat_interleave(len(mask.out.bias) // len(_OPEN)))
+
+
 def train(
     recipe: StudentRecipe,
     folder: Path,
@@ -213,6 +235,7 @@ def train(
     start: the package whose weights it begins with, and whose other parts tell it of clips.
     """
     student, autoencoder = begin(recipe.model, start)
+    reopen(student.blend)
     settings, follow = recipe.loss, Follow(start)
     held = held_samples(follow, recipe.model.buckets[0], settings.held, library)
     perceptual = PerceptualDistance().to(group.device) if settings.perceptual else None
@@ -220,7 +243,9 @@ def train(
         perceptual.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a documented overload that the stubs lack
     judge = PatchDiscriminator(settings.judge_width).to(group.device)
     judging = Descent(judge, recipe.judge, group)
-    weights = channel_weights(autoencoder).to(group.device)
+    # Squared: of pixels, then. Coarse errors outweigh fine ones, which the carried picture says better anyway.
+    weights = channel_weights(autoencoder).square().to(group.device)
+    weights = weights / weights.mean()
     losses = Losses(settings, autoencoder.encoder.to(group.device), weights, perceptual)
     clips = FollowedClips(follow, library, recipe.data)
 
@@ -229,7 +254,8 @@ def train(
         if judges:
             judging.update(step, lambda batch: judge_loss(judge, student, batch), [batch])
         told = judge if judges else None
-        return descent.update(step, lambda batch: losses.of(student, batch, told), [batch])
+        pixels = step >= settings.pixels_from
+        return descent.update(step, lambda batch: losses.of(student, batch, told, pixels=pixels), [batch])
 
     return KIND.train(
         student, recipe, folder, group, minutes=minutes, update=update, judging=judging,

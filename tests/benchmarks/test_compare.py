@@ -25,7 +25,10 @@ def path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def package(path):
-    return ModelPackage.load(path)
+    """In float32, whatever this machine streams in: what differs then is how it is computed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inference.package.fastest_dtype", lambda device: torch.float32)
+        return ModelPackage.load(path)
 
 
 def test_turns_alternate_and_a_way_may_say_its_own_time():

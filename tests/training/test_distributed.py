@@ -158,6 +158,6 @@ def test_two_processes_train_as_one(tmp_path):
     for name, parts in (("teacher", ("model", "ema")), ("student", ("model", "ema", "critic"))):
         one, two = tmp_path / f"{name}1", tmp_path / f"{name}2"
         assert len(list(newest(two).glob("*.safetensors"))) == 2
-        assert losses(two) == pytest.approx(losses(one), abs=1e-5)
+        assert losses(two) == pytest.approx(losses(one), rel=1e-6, abs=1e-5)  # one of them is about 80
         for part in parts:
             torch.testing.assert_close(weights(two, part), weights(one, part), atol=1e-5, rtol=0)
