@@ -15,6 +15,7 @@ from inference.carry import Carried, carry, trace_back
 from inference.crowd import Crowd, Led
 from inference.holding import Held, Holding
 from inference.layer import has_moved
+from inference.shade import brightened, left_by_all
 
 FOLLOWS = 0.2  # of the scene's tracks have moved: then it does
 ANOTHER = 0.02  # of what was taken away: when so much of it is something else, what is behind is imagined anew
@@ -47,6 +48,7 @@ class Carrier:
         now = has_moved(origin, xy, visible, self._aspect)[0].tolist()
         self._moved = {i for i, moves in zip(ids.tolist(), now, strict=True) if moves or i in self._moved}
         moved = np.array([i in self._moved for i in ids.tolist()], np.bool_)
+        lit = self._lit(held)
         hides = self._crowd.is_there  # all that moves is told, so what is hidden is behind some of it
         at, known = self._followed(led, seen, held)
 
@@ -55,17 +57,21 @@ class Carrier:
 
         if len(held.scene) and not len(held.tracks):  # all is one
             along = self.holding.along(origin[:, held.scene])
-            behind = self._imagined(along, moved[held.scene], origin[:, held.scene])
+            behind = self._imagined(self._picture, along, moved[held.scene], origin[:, held.scene])
             found = carry(self._picture, along, behind[:, :4], *of(held.scene))
         elif len(held.scene) and moved[held.scene].mean() > FOLLOWS:
-            plate = self._imagined(held.belongs, np.ones(len(held.tracks), np.bool_), origin[:, held.tracks])
+            plate = self._imagined(lit, held.belongs, np.ones(len(held.tracks), np.bool_), origin[:, held.tracks])
             without = torch.cat([plate[:, :3], plate[:, 4:]], dim=1)
             along = self.holding.along(origin[:, held.scene])
             scene = carry(without, along, torch.zeros_like(plate), *of(held.scene))
-            found = carry(self._picture, held.belongs, plate, *of(held.tracks), held.things, scene, hides=hides)
+            found = carry(
+                self._picture, held.belongs, plate, *of(held.tracks), held.things, scene, held.left, hides=hides
+            )
         else:
-            behind = self._imagined(held.belongs, moved[held.tracks], origin[:, held.tracks])
-            found = carry(self._picture, held.belongs, behind[:, :4], *of(held.tracks), held.things, hides=hides)
+            behind = self._imagined(lit, held.belongs, moved[held.tracks], origin[:, held.tracks])
+            found = carry(
+                self._picture, held.belongs, behind[:, :4], *of(held.tracks), held.things, left=held.left, hides=hides
+            )
         self._displacement = found.displacement[0, -1]
         return found
 
@@ -88,9 +94,15 @@ class Carrier:
         self._at = {i: place for i, place in zip(ids, last, strict=True) if not np.isnan(place[0])}
         return torch.from_numpy(xy)[None].to(led.xy), torch.from_numpy(known)[None].to(led.visible.device)
 
-    def _imagined(self, belongs: Tensor, moved: np.ndarray, origin: Tensor) -> Tensor:
-        """What is behind whatever moved, [1, 5, H, W]: as `inference.backdrop`, and how far a place is the picture's.
-        Imagined anew only when that is something else.
+    def _lit(self, held: Held) -> Tensor:
+        """The picture without the shadows of what is held."""
+        if held.left is None:
+            return self._picture
+        return brightened(self._picture, left_by_all(held.left, self._picture.shape[2:])).clamp(-1.0, 1.0)
+
+    def _imagined(self, picture: Tensor, belongs: Tensor, moved: np.ndarray, origin: Tensor) -> Tensor:
+        """What is behind whatever moved in a picture, [1, 5, H, W]: as `inference.backdrop`, and how far a place is the
+        picture's. Imagined anew only when that is something else.
         """
         if self._asked is not None and self._asked[0] is belongs and np.array_equal(self._asked[1], moved):
             return self._asked[2]
@@ -98,7 +110,7 @@ class Carrier:
         layer = taken_away(belongs, origin, went, torch.ones_like(went), *self._picture.shape[2:])
         if self._behind is None or (layer - self._behind[0]).abs().sum() > ANOTHER * self._behind[0].sum():
             hole = hole_of(layer)
-            behind = backdrop(self._net, self._picture, hole, texture=True)
+            behind = backdrop(self._net, picture, hole, texture=True)
             self._behind = layer, torch.cat([behind, 1.0 - hole], dim=1)
         self._asked = belongs, moved, self._behind[1]
         return self._behind[1]

@@ -31,6 +31,7 @@ from inference.affinity import STRIDE
 from inference.autoencoder import CELL
 from inference.fill import fill_coarsely
 from inference.layer import grid_centres, grid_of, moved_share, moving_layer
+from inference.shade import brightened, darkened, left_by_all
 
 # In picture heights:
 AGREEMENT = 0.03  # a disagreement of this much halves the confidence
@@ -69,6 +70,7 @@ def carry(
     visible: Tensor,
     things: np.ndarray | None = None,
     scene: Carried | None = None,
+    left: Tensor | None = None,
     *,
     hides: bool = False,
 ) -> Carried:
@@ -80,7 +82,9 @@ def carry(
 
     things: int [N], which of them each track is of (all of one, unless told): each moves by its own tracks alone.
     scene: what things move before where that moves too, with a fourth channel, how far it is the picture's own; else
-    the picture stands still. hides: where a thing's nearest tracks are hidden, something is before it that moves too.
+    the picture stands still. left: [B, K, h, w], what of the light the things of numbers under K leave
+    (`inference.shade`): their shadows go along. hides: where a thing's nearest tracks are hidden, something that moves
+    too is before it.
     """
     batch, _, height, width = picture.shape
     frames = xy.shape[1]
@@ -93,7 +97,14 @@ def carry(
     of = [np.flatnonzero(things == thing) for thing in np.unique(things)] or [things]
     layers_of = (
         _Moved.by(
-            picture, belongs[..., n], origin[:, n], xy[:, :, n], visible[:, :, n], is_thing=are_things, hides=hides
+            picture,
+            belongs[..., n],
+            origin[:, n],
+            xy[:, :, n],
+            visible[:, :, n],
+            _left_by(left, things[n]),
+            is_thing=are_things,
+            hides=hides,
         )
         for n in of
     )
@@ -119,10 +130,12 @@ def carry(
     )
     per_frame = (batch, frames)
     mixed = (laid * warped).unflatten(0, per_frame)
+    around = mixed if left is None else torch.zeros_like(mixed)  # what lies about the things, and in their shadows
     if scene is None:
-        mixed = torch.addcmul(mixed, unmoved.unflatten(0, per_frame), picture[:, None])
+        lit = picture if left is None else brightened(picture, left_by_all(left, (height, width)))
+        around = torch.addcmul(around, unmoved.unflatten(0, per_frame), lit[:, None])
         bared = bared.unflatten(0, per_frame) * behind[:, None, -1:]  # [B, T, 1, H, W]
-        mixed = torch.addcmul(mixed, bared, behind[:, None, :-1]).flatten(0, 1)
+        around = torch.addcmul(around, bared, behind[:, None, :-1]).flatten(0, 1)
         bared = bared.flatten(0, 1)
         layers = torch.cat([here, moving, still], dim=1)
         displacement = here * (moving > still)
@@ -130,15 +143,19 @@ def carry(
     else:
         own = scene.frames[:, :, 3:] * scene.shown
         shown = shown + bared * own.flatten(0, 1)
-        mixed = torch.addcmul(mixed, bared.unflatten(0, per_frame), scene.frames[:, :, :3]).flatten(0, 1)
+        around = torch.addcmul(around, bared.unflatten(0, per_frame), scene.frames[:, :, :3]).flatten(0, 1)
         beyond = _resized(scene.layers.flatten(0, 1), fine)
         layers = torch.lerp(beyond, torch.cat([here, moving, still], dim=1), (support > 0.5).to(support))
         displacement = layers[:, :2] * (layers[:, 2:3] > layers[:, 3:])
         scene_confidence, scene_support = (_resized(x.flatten(0, 1), fine) for x in (scene.confidence, scene.support))
         confidence = torch.lerp(scene_confidence, agreement, support)
         trusted = torch.maximum(support, scene_support)
+    if left is not None:
+        among = unmoved + bared
+        darker = darkened(around, _resized(front.left, (height, width)), among)
+        around = mixed.flatten(0, 1) + torch.minimum(darker, among)
     weight = (laid + unmoved + bared).clamp_(0.0, 1.0)
-    mixed = fill_coarsely(mixed, weight, FINE)
+    mixed = fill_coarsely(around, weight, FINE)
     cell = fine[0] // cells[0]
     return Carried(
         frames=mixed.unflatten(0, per_frame),
@@ -154,7 +171,8 @@ def carry(
 class _Moved:
     """One thing in M frames, on the grid of what belongs, [M, ., h', w']: here, the displacement (x, y) of what a place
     shows; support, how far the thing is there; agreement with the motion of the place it came from, 0 outside the
-    picture; near, how near that is to the picture; stayed, how far what the picture has there did not leave.
+    picture; near, how near that is to the picture; stayed, how far what the picture has there did not leave; left, what
+    of the light the thing leaves.
     """
 
     here: Tensor
@@ -163,6 +181,7 @@ class _Moved:
     near: Tensor
     is_outside: Tensor
     stayed: Tensor
+    left: Tensor
 
     @classmethod
     def by(
@@ -172,6 +191,7 @@ class _Moved:
         origin: Tensor,
         xy: Tensor,
         visible: Tensor,
+        left: Tensor | None,
         *,
         is_thing: bool,
         hides: bool,
@@ -212,7 +232,11 @@ class _Moved:
             support = support * _resized(share.view(-1, 1, *smooth), fine)
         # Wider by a cell: the rim of a thing that left is a mixture of both, and would show as its outline.
         stayed = 1.0 - F.max_pool2d(taken, 2 * RIM + 1, stride=1, padding=RIM) * gone
-        return cls(here, support, agreement * (outside == 0), near, (outside > 0).to(near), stayed)
+        shade = torch.ones_like(support)
+        if left is not None:
+            taken_light = (1.0 - left).expand(-1, xy.shape[1], -1, -1).flatten(0, 1)[:, None]  # [M, 1, h, w]
+            shade = 1.0 - F.grid_sample(taken_light, _grid(source, aspect, *fine), align_corners=False)
+        return cls(here, support, agreement * (outside == 0), near, (outside > 0).to(near), stayed, shade)
 
     def before(self, other: _Moved) -> _Moved:
         """Both as one, of which the one that is more there is seen."""
@@ -228,7 +252,14 @@ class _Moved:
             near=seen(self.near, other.near),
             is_outside=seen(self.is_outside, other.is_outside),
             stayed=torch.minimum(self.stayed, other.stayed),
+            left=self.left * other.left,
         )
+
+
+def _left_by(left: Tensor | None, things: np.ndarray) -> Tensor | None:
+    """Of the thing that all these tracks are of."""
+    number = int(things[0]) if len(things) else 0
+    return None if left is None or number >= left.shape[1] else left[:, number : number + 1]
 
 
 def trace_back(displacement: Tensor, at: Tensor, aspect: float) -> Tensor:

@@ -123,6 +123,17 @@ class DepthConfig:
 
 
 @dataclass(frozen=True)
+class ShadeConfig:
+    """The shadow that a thing throws: `inference.shade`."""
+
+    quarter: int  # feature width at 1/4 resolution
+    eighth: int
+    sixteenth: int
+    layers: int  # of attention over the whole picture, at 1/16
+    heads: int
+
+
+@dataclass(frozen=True)
 class BackdropConfig:
     """What lies behind what moves: `inference.backdrop`."""
 
@@ -193,6 +204,7 @@ class ModelConfig:
     depth: DepthConfig | None = None  # then the ground plane is taken
     backdrop: BackdropConfig | None = None  # then what a thing leaves behind is filled softly
     blend: BlendConfig | None = None  # then frames are what the decoder makes
+    shade: ShadeConfig | None = None  # then things take their shadows along
     segmenter: SegmenterConfig | None = None  # then affinity alone says what belongs to a hold
     words: WordsConfig | None = None  # then a prompt speaks to the transformer alone
 

@@ -19,6 +19,7 @@ from inference.outline import THING, outlined
 from inference.track_ids import A_FILE, MANY, PARTS, SCENE
 
 Segment = Callable[[Tensor, Tensor], Tensor]  # places on a thing and beside it to how likely each place is of it
+Shade = Callable[[Tensor], Tensor]  # a thing's outline [1, 1, H, W] to what of the light it leaves [1, 1, h, w]
 
 LINKED = 0.17  # picture heights: a holder's tracks this near hold one thing (a hand's widest grid has 0.167)
 FEW = 8  # things that are outlined, those with the most tracks: each costs about 30 ms, once
@@ -34,31 +35,48 @@ ONE = 0.5  # outlines that overlap so far (intersection over union) are of one t
 @dataclass(frozen=True, eq=False)
 class Held:
     """What tracks hold. tracks: int [n], those that hold things; things: int [n], which, 0 to FEW; belongs: [1, Q, n],
-    how far each place goes along with each, on a grid as `inference.layer.grid_of` has it. scene: int [s], tracks that
-    move the scene (`Holding.along`).
+    how far each place goes along with each, on a grid as `inference.layer.grid_of` has it. left: [1, K, h, w], what of
+    the light the things of numbers under K leave (`inference.shade`); None where none of them throws a shadow. scene:
+    int [s], tracks that move the scene (`Holding.along`).
     """
 
     tracks: np.ndarray
     things: np.ndarray
     belongs: Tensor
+    left: Tensor | None
     scene: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """A thing's outline, [H, W], and what of the light it leaves, [1, 1, h, w]."""
+
+    outline: Tensor
+    left: Tensor
 
 
 class Holding:
     """See the module. features: of `inference.affinity`; size: (height, width) of the picture; reach: as
     `inference.layer.belonging`; segment: `inference.segmenter.SegmenterNet.likely` of the picture, None where affinity
-    is all there is.
+    is all there is; shade: `inference.shade` of it, None where things throw none.
     """
 
-    def __init__(self, features: Tensor, size: tuple[int, int], reach: float, segment: Segment | None = None) -> None:
-        self.features, self._reach, self._segment = features, reach, segment
+    def __init__(
+        self,
+        features: Tensor,
+        size: tuple[int, int],
+        reach: float,
+        segment: Segment | None = None,
+        shade: Shade | None = None,
+    ) -> None:
+        self.features, self._reach, self._segment, self._shade = features, reach, segment, shade
         self._size = height, width = size
         self._grid = height // EDGE, width // EDGE
         self._coarse = features.shape[2], features.shape[3]
         self._aspect = torch.tensor([width / height, 1.0], device=features.device)
         self._asked: tuple[Tensor, np.ndarray, Held] | None = None  # the last question, and its answer
         self._along: tuple[Tensor, Tensor] | None = None  # likewise
-        self._outlines: dict[frozenset[tuple[float, ...]], Tensor | None] = {}  # by tracks' places, the latest last
+        self._cuts: dict[frozenset[tuple[float, ...]], _Cut | None] = {}  # by tracks' places, the latest last
 
     def held(self, origin: Tensor, seen: Tensor, holders: np.ndarray) -> Held:
         """What tracks hold that begin at `origin` [1, N, 2]; seen: bool [1, N], those that count; holders: [N], who
@@ -105,26 +123,28 @@ class Holding:
         held, groups = held[~in_crowd], groups[~in_crowd]
         rows, columns = self._grid if len(held) <= MANY else self._coarse
         belongs = origin.new_zeros(1, rows * columns, len(held))
-        things, outlines = np.full(len(held), FEW), list[Tensor]()
+        things, cuts, lefts = np.full(len(held), FEW), list[_Cut](), list[Tensor]()
         numbers, counts = np.unique(groups, return_counts=True)
         for group in numbers[np.argsort(-counts, kind="stable")][:FEW]:
             members = np.flatnonzero(groups == group)
             who = holders[held[members[0]]]
             parted = bool(_of_crowd(who))  # then it is known what else moves, and that it is something else
             others = counted[holders[counted] != who] if parted else counted[:0]
-            outline = self._outline(origin[:, held[members]], origin[:, others])
-            if outline is not None:
-                share = F.adaptive_avg_pool2d(outline[None], (rows, columns)).view(1, -1, 1)
+            cut = self._cut(origin[:, held[members]], origin[:, others])
+            if cut is not None:
+                share = F.adaptive_avg_pool2d(cut.outline[None], (rows, columns)).view(1, -1, 1)
                 belongs[:, :, members] = share * within_reach(origin[:, held[members]], rows, columns, self._reach)
-                same = (n for n, other in enumerate(outlines) if not parted and _alike(outline, other))
-                things[members] = next(same, len(outlines))
-                outlines.append(outline)
+                same = (n for n, other in enumerate(cuts) if not parted and _alike(cut.outline, other.outline))
+                things[members] = number = next(same, len(cuts))
+                lefts.append(cut.left if number == len(cuts) else torch.ones_like(cut.left))
+                cuts.append(cut)
         rest = np.flatnonzero(things == FEW)
         if len(rest):  # the network's word alone
             belongs[:, :, rest] = self._by_network(origin[:, held[rest]], rows, columns)
             crowd = rest[_of_crowd(holders[held[rest]])]
             belongs[:, :, crowd] *= within_reach(origin[:, held[crowd]], rows, columns, CROWDED)
-        return Held(held, things, belongs, scene)
+        left = torch.cat(lefts, dim=1) if any(bool((left < 1.0).any()) for left in lefts) else None
+        return Held(held, things, belongs, left, scene)
 
     def _by_network(self, places: Tensor, rows: int, columns: int) -> Tensor:
         """[1, rows * columns, n] of places [1, n, 2]."""
@@ -134,8 +154,8 @@ class Holding:
         planes = found.transpose(1, 2).unflatten(2, self._coarse)
         return F.interpolate(planes, size=(rows, columns), mode="bilinear").flatten(2).transpose(1, 2)
 
-    def _outline(self, places: Tensor, others: Tensor) -> Tensor | None:
-        """Of one group of tracks, [H, W], or None: found anew only when other tracks joined. What slides out of the
+    def _cut(self, places: Tensor, others: Tensor) -> _Cut | None:
+        """Of one group of tracks, or None: found anew only when other tracks joined. What slides out of the
         picture and loses some stays cut as it was; a crowd's thing, while most of its tracks are the same.
         """
         asked = frozenset(map(tuple, places[0].tolist()))
@@ -145,14 +165,14 @@ class Holding:
                 return len(asked & held) > MOSTLY * len(asked | held)
             return asked == held or (len(asked) > 1 and asked < held)
 
-        known = next(filter(serves, self._outlines), None)
-        found = self._outlined(places, others) if known is None else self._outlines.pop(known)
-        self._outlines[known or asked] = found
-        while len(self._outlines) > KEPT:
-            del self._outlines[next(iter(self._outlines))]
+        known = next(filter(serves, self._cuts), None)
+        found = self._cut_anew(places, others) if known is None else self._cuts.pop(known)
+        self._cuts[known or asked] = found
+        while len(self._cuts) > KEPT:
+            del self._cuts[next(iter(self._cuts))]
         return found
 
-    def _outlined(self, places: Tensor, others: Tensor) -> Tensor | None:
+    def _cut_anew(self, places: Tensor, others: Tensor) -> _Cut | None:
         """None for what is too large to be a thing. others: [1, m, 2], places that are not of it."""
         certain = places
         if not others.shape[1]:  # of a hand's grid the middle: the rest may lie beside the thing
@@ -166,7 +186,9 @@ class Holding:
             return None
         height, width = self._size
         found = outlined(likely.cpu().numpy(), (width, height), certain[0].cpu().numpy(), others[0].cpu().numpy())
-        return torch.from_numpy(found).to(places)
+        outline = torch.from_numpy(found).to(places)
+        left = places.new_ones(1, 1, *self._grid) if self._shade is None else self._shade(outline[None, None])
+        return _Cut(outline, left)
 
     def _likely(self, places: Tensor, certain: Tensor, others: Tensor) -> Tensor:
         """How likely every place of a grid is of what is held at `places` [1, n, 2], for certain at some of them."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-THING = 0.5  # what is likelier than this is the thing
+THING = 0.4  # what is likelier than this is the thing: a part left behind is seen sooner than a rim taken along
+LINK = 0.05  # what is likelier than this ties its parts together: a tail by a stem that is too thin to be sure of
 AT = 0.02  # picture heights: what lies this near to a hold is the thing for certain
 WIDER = 3  # pixels: a thing takes its rim along, rather than leave it behind as its outline
 SOFT = 0.4  # pixels, of the Gaussian that softens the edge
@@ -22,13 +23,15 @@ def outlined(likely: np.ndarray, size: tuple[int, int], held: np.ndarray, denied
     certain, normalised.
     """
     width, height = size
-    thing = (cv2.resize(likely, size, interpolation=cv2.INTER_LINEAR) > THING).astype(np.uint8)
-    _mark(thing, denied, 0)
-    _mark(thing, held, 1)
-    _, parts = cv2.connectedComponents(thing)
+    fine = cv2.resize(likely, size, interpolation=cv2.INTER_LINEAR)
+    thing, tied = ((fine > level).astype(np.uint8) for level in (THING, LINK))
+    for mask in (thing, tied):
+        _mark(mask, denied, 0)
+        _mark(mask, held, 1)
+    _, parts = cv2.connectedComponents(tied)
     inside = held[((held >= 0) & (held < 1)).all(1)]
     wanted = parts[(inside[:, 1] * height).astype(int), (inside[:, 0] * width).astype(int)]
-    found = cv2.dilate(np.isin(parts, wanted).astype(np.float32), np.ones((WIDER, WIDER), np.uint8))
+    found = cv2.dilate((np.isin(parts, wanted) & (thing > 0)).astype(np.float32), np.ones((WIDER, WIDER), np.uint8))
     return cv2.GaussianBlur(found, (0, 0), SOFT, borderType=cv2.BORDER_REPLICATE)
 
 

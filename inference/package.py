@@ -25,6 +25,7 @@ from inference.generator import Generator
 from inference.precision import fastest_dtype
 from inference.recogniser import Recogniser
 from inference.segmenter import SegmenterNet
+from inference.shade import ShadeNet
 from inference.text import TextEncoder
 from inference.words import WordsNet
 
@@ -35,6 +36,7 @@ AFFINITY = "affinity.safetensors"
 DEPTH = "depth.safetensors"  # only where model.toml has a [depth]
 BACKDROP = "backdrop.safetensors"  # only where it has a [backdrop]
 BLEND = "blend.safetensors"  # only where it has a [blend]
+SHADE = "shade.safetensors"  # only where it has a [shade]
 SEGMENTER = "segmenter.safetensors"  # only where it has a [segmenter]
 WORDS = "words.safetensors"  # only where it has a [words]
 TEXT_FOLDER = "minilm"  # beside the package's own folder: several packages share one text encoder
@@ -52,6 +54,7 @@ class ModelPackage:
     depth: DepthNet | None
     backdrop: BackdropNet | None
     blend: BlendNet | None
+    shade: ShadeNet | None
     segmenter: SegmenterNet | None
     words: WordsNet | None
     recogniser: Recogniser | None  # what segmenter and words look through
@@ -74,6 +77,7 @@ class ModelPackage:
         depth = DepthNet(config.depth) if config.depth else None
         backdrop = BackdropNet(config.backdrop) if config.backdrop else None
         blend = BlendNet(config.blend) if config.blend else None
+        shade = ShadeNet(config.shade) if config.shade else None
         segmenter = SegmenterNet(config.segmenter) if config.segmenter else None
         words = WordsNet(config.words) if config.words else None
         load_weights(autoencoder, path / AUTOENCODER)
@@ -83,6 +87,7 @@ class ModelPackage:
             (depth, DEPTH),
             (backdrop, BACKDROP),
             (blend, BLEND),
+            (shade, SHADE),
             (segmenter, SEGMENTER),
             (words, WORDS),
         ):
@@ -91,7 +96,7 @@ class ModelPackage:
         for module in (autoencoder, generator, blend):
             if module is not None:
                 module.eval().requires_grad_(False).to(device=device, dtype=dtype)
-        for once_a_picture in (affinity, depth, backdrop, segmenter, words):
+        for once_a_picture in (affinity, depth, backdrop, shade, segmenter, words):
             if once_a_picture is not None:  # it stays in float32
                 once_a_picture.eval().requires_grad_(False).to(device=device)
         for convolutions in (autoencoder, blend):
@@ -101,7 +106,8 @@ class ModelPackage:
         recogniser = Recogniser.load(path.parent / RECOGNISER_FOLDER).to(device) if sees else None
         text = TextEncoder.load(path.parent / TEXT_FOLDER)
         return cls(
-            config, autoencoder, generator, affinity, depth, backdrop, blend, segmenter, words, recogniser, text,
+            config, autoencoder, generator, affinity, depth, backdrop, blend, shade, segmenter, words, recogniser,
+            text,
             torch.device(device), dtype,
         )  # fmt: skip
 

@@ -35,6 +35,7 @@ from inference.package import ModelPackage
 from inference.reading import read
 from inference.rollout import Rollout
 from inference.segmenter import Sight
+from inference.shade import shade
 from inference.track_ids import A_FILE, holder_of
 from inference.tracks import Tracks
 from inference.words import looks, said
@@ -258,11 +259,12 @@ class Stream:
     def _looked_at(self, picture: Tensor) -> Holding:
         """With what the package has to know things by."""
         affinity, recogniser, segmenter = self.package.affinity, self.package.recogniser, self.package.segmenter
+        shades = None if self.package.shade is None else partial(shade, self.package.shade, picture)
         reach, size = self.package.config.control.reach, (picture.shape[2], picture.shape[3])
         if segmenter is None or recogniser is None:
-            return Holding(affinity(picture), size, reach)
+            return Holding(affinity(picture), size, reach, shade=shades)
         sight = Sight.of(picture, affinity, recogniser)
-        return Holding(sight.features, size, reach, partial(segmenter.likely, sight))
+        return Holding(sight.features, size, reach, partial(segmenter.likely, sight), shades)
 
     def _encode_text(self, prompt: str) -> KeyValues:
         config = self.package.config.transformer

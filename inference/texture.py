@@ -19,11 +19,14 @@ from inference.fill import fill, fill_along_rows
 SIDE = 5  # of a patch, pixels of its level
 HALF = SIDE // 2
 SCALES = (4, 2, 1)  # pixels of the picture a pixel of the level, coarsest first
-GUIDED = (0.5, 0.25, 0.0, 0.0)  # how far the guide stands for what was found, after each search at the coarsest level
+AROUND = 3  # places of the coarsest level on each side that are asked together
+HIGHEST, WIDEST = 0.3, 0.8  # picture heights: how far up or down, and to either side, anything is taken from
+WILL_DO = 0.02  # of squared colours: what a shift may cost more than the best one
+PIECES = 16  # at most, of a hole
 REACHES = {2: (2, 1), 1: ()}  # pixels: how far away neighbours are asked, round by round; at the finest nobody is:
 # it cost as much again, and nothing was seen of it
-ROWS = 12.0  # a patch from another row costs this much, times its squared distance in picture heights: a ground's
-# texture is finer further up
+ROWS, COLUMNS = 1.0, 0.02  # what a way up or down, and across, costs, times the square of the picture heights that it
+# goes: a ground's texture is finer further up, and its light another further off
 KNOWN = 0.1  # a place with less of a hole is shown
 FEWEST = 64  # patches to choose from
 FITTED = 0.15  # of [-1, 1]: how far the filling's colours are moved at most to meet those around the hole
@@ -71,17 +74,44 @@ class _Search:
         self._patches = _patches(level)  # [h*w, 3 * SIDE**2]
 
     def everywhere(self) -> Tensor:
-        """The best patch of all for each place, in rounds that trust the guide less and less."""
+        """For each place the shift of the picture under which what surrounds it fits best: in the hole by colour alone,
+        for that is all that the guide knows, and by every pixel where the picture is shown. Neighbours are asked
+        together, so that whole pieces are taken over as they are.
+        """
         h, w = self._size
-        apart = ((self._rows[:, None] - self.sources // w) / h).square() * ROWS
-        sources = self._patches[self.sources]
-        current, chosen = self._level, self.sources
-        for guided in GUIDED:
-            wanted = _patches(current)[self._targets]
-            distance = torch.addmm(sources.square().sum(1) + apart, wanted, sources.T, alpha=-2.0)
-            chosen = self.sources[distance.argmin(1)]
-            current = torch.lerp(self._voted(chosen), self._level, guided)
-        return chosen
+        up, left = (max(0, int(x.min()) - AROUND) for x in (self._rows, self._columns))
+        down, right = (min(n, int(x.max()) + AROUND + 1) for n, x in ((h, self._rows), (w, self._columns)))
+        most, wide = (max(1, min(round(far * h), w - 1)) for far in (HIGHEST, WIDEST))  # rows and columns, either way
+        missing = self._missing[0, 0, up:down, left:right]
+        plain = F.avg_pool2d(F.pad(self._level, (1,) * 4, mode="replicate"), 3, stride=1)
+        room = (wide, wide, most, most)
+
+        def shifted(x: Tensor) -> Tensor:
+            """[h, w] as every shift has it here, [shifts down, shifts across, rows, columns]."""
+            padded = F.pad(x, room)[up : down + 2 * most, left : right + 2 * wide]
+            return padded.unfold(0, down - up, 1).unfold(1, right - left, 1)
+
+        cost = torch.zeros(())
+        for colour in range(3):
+            level, soft = self._level[0, colour], plain[0, colour]
+            exact = (shifted(level) - level[up:down, left:right]).abs()
+            apart = torch.lerp(exact, (shifted(soft) - soft[up:down, left:right]).abs(), missing)
+            cost = cost + (apart - FITTED).clamp_min(0.0).square()
+        there = shifted(self._usable.view(h, w).to(cost.dtype))
+        side = 2 * AROUND + 1
+        summed, count = (
+            F.avg_pool2d(x.flatten(0, 1)[:, None], side, stride=1, padding=AROUND)[:, 0].view_as(cost)
+            for x in (cost * there, there)
+        )
+        cost = summed / count.clamp_min(1e-6) + cost  # a place's own colour counts most: no pot stands in a meadow
+        rows = torch.arange(-most, most + 1, device=cost.device)
+        columns = torch.arange(-wide, wide + 1, device=cost.device)
+        way = (ROWS * rows.square()[:, None] + COLUMNS * columns.square()) / h**2
+        cost = (cost + way[..., None, None]).masked_fill(there == 0, torch.inf)
+        best = _few(cost.flatten(0, 1)[:, self._rows - up, self._columns - left])
+        led = (self._rows + rows[best // len(columns)]) * w + self._columns + columns[best % len(columns)]
+        led = led.clamp(0, h * w - 1)  # of places without any shift
+        return torch.where(self._usable[led], led, self._nearest(led))
 
     def beside(self, coarse: _Search, found: Tensor, reaches: tuple[int, ...]) -> Tensor:
         """What was found at the level of half the size, each place also trying what its neighbours have."""
@@ -126,6 +156,22 @@ class _Search:
         h, w = self._size
         offset = offsets[:, (self._rows + down).clamp(0, h - 1), (self._columns + across).clamp(0, w - 1)]
         return (self._rows + offset[0]).clamp(0, h - 1) * w + (self._columns + offset[1]).clamp(0, w - 1)
+
+
+def _few(cost: Tensor) -> Tensor:
+    """Which shift each place takes, int64 [K], of costs [shifts, K]: as few as will do, the one first that does for
+    most of what is left. What a place alone likes best is often one and the same patch for all of a plain hole.
+    """
+    good = cost < cost.amin(0) + WILL_DO
+    chosen = cost.argmin(0)
+    left = torch.ones_like(chosen, dtype=torch.bool)
+    for _ in range(PIECES):
+        fits = (good & left).sum(1)
+        shift = fits.argmax()
+        mine = good[shift] & left
+        chosen = torch.where(mine, shift, chosen)
+        left = left & ~mine
+    return chosen
 
 
 def _patches(level: Tensor) -> Tensor:

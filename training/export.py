@@ -39,6 +39,7 @@ from inference.package import (
     DESCRIPTION,
     GENERATOR,
     SEGMENTER,
+    SHADE,
     WORDS,
     save_weights,
 )
@@ -50,6 +51,7 @@ from training.checkpoint import CHECKPOINT
 from training.depth import load_depth
 from training.distributed import load_part
 from training.segmenter import load_segmenter
+from training.shade import load_shade
 from training.student import load_student
 from training.words import load_words
 
@@ -58,6 +60,7 @@ EXTRAS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "depth": (load_depth, DEPTH),
     "backdrop": (load_backdrop, BACKDROP),
     "blend": (load_blend, BLEND),
+    "shade": (load_shade, SHADE),
     "segmenter": (load_segmenter, SEGMENTER),
     "words": (load_words, WORDS),
 }

@@ -6,7 +6,8 @@ sees are a package's. One process of `--threads` threads, beside the workers tha
     python -m training.segmenter --recipe training/recipes/pocket/segmenter.toml --start assets/models/pocket \
         --run runs/segmenter
 
-`--start`: the package whose affinity network it sees through. Resumes from the run's folder.
+`--start`: the package whose affinity network it sees through, and whose segmenter, where it has one of this recipe's
+shape, it goes on with. Resumes from the run's folder.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inference.affinity import AffinityNet
-from inference.config import SegmenterConfig
+from inference.config import SegmenterConfig, load_config
 from inference.errors import UserError
+from inference.package import DESCRIPTION, SEGMENTER, load_weights
 from inference.recogniser import Recogniser
 from inference.segmenter import FINE, SegmenterNet, Sight, shown
 from training.affinity import load_affinity, relit, zoomed
@@ -200,6 +202,8 @@ def train(
         raise UserError("The segmenter sees through a package's networks.", next="Give one with --start.")
     torch.manual_seed(0)
     net, settings, device = SegmenterNet(recipe.model), recipe.loss, group.device
+    if (start / DESCRIPTION).exists() and load_config(start / DESCRIPTION).segmenter == recipe.model:
+        load_weights(net, start / SEGMENTER)
     eyes = Eyes(load_affinity(start).to(device), Recogniser.load(ASSET).to(device))
     held = [to(one, device) for one in held_out(settings.held, library)] if settings.held else []
     pictures = Holds(library, recipe.data)
@@ -219,7 +223,9 @@ def train(
 
 
 def main() -> None:
-    run_trainer(__doc__, SegmenterRecipe, train, start="the package whose affinity network it sees through")
+    run_trainer(
+        __doc__, SegmenterRecipe, train, start="the package that it sees through, and whose segmenter it goes on with"
+    )
 
 
 if __name__ == "__main__":

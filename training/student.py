@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inference.autoencoder import FRAMES, Autoencoder, Encoder, StreamingDecoder, group_frames
-from inference.blend import COARSE, BlendNet
+from inference.blend import BlendNet
 from inference.config import ModelConfig, load_config
 from inference.errors import UserError
 from inference.generator import Generator
@@ -49,7 +49,7 @@ from training.world import Library, load_library, make_clip
 
 HELD_SEEDS = 6 * 10**9
 ALL = slice(None)
-_OPEN = (0.0, 2.0)  # logits of the mask's two bands, coarse and fine, where training begins
+COARSE = 8  # pixels of a side whose mean is the coarse band
 UNSEEN = 0.5  # a pixel that is shown by less is one that the picture does not show
 
 
@@ -212,13 +212,10 @@ def begin(config: ModelConfig, package: Path) -> tuple[Student, Autoencoder]:
 
 
 def reopen(mask: BlendNet) -> None:
-    """Half of the coarse band and most of the fine one, everywhere: a finished mask is so sure that nothing behind it
-    learns.
-    """
-    with torch.no_grad():
-        mask.out.weight.mul_(0.01)
-        assert mask.out.bias is not None
-        mask.out.bias.copy_(torch.tensor(_OPEN).repeat_interleave(len(mask.out.bias) // len(_OPEN)))
+    """Half everywhere: a finished mask is so sure of the carried picture that nothing behind it learns."""
+    torch.nn.init.zeros_(mask.out.weight)
+    assert mask.out.bias is not None
+    torch.nn.init.zeros_(mask.out.bias)
 
 
 def train(

@@ -25,25 +25,12 @@ def test_what_is_shown_matters(net):
     assert not torch.allclose(shown, hidden, atol=1e-3)
 
 
-def test_light_and_grain_are_let_through_apart(net):
-    """A shadow is the decoder's and the grain under it the picture's: a mask that says so gives just that."""
-    with torch.no_grad():
-        net.out.weight.zero_()
-        net.out.bias.copy_(torch.tensor([-30.0, 30.0]).repeat_interleave(16))  # nothing of the coarse, all of the fine
-        shade = torch.full((1, 3, 32, 48), -0.5)
-        grain = 0.1 * (-1.0) ** torch.arange(48).expand(1, 3, 32, 48)  # its mean over any eight pixels is none
-        made = net(shade, grain, torch.ones(1, 1, 32, 48))
-    torch.testing.assert_close(made, shade + grain, atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("level", [-30.0, 30.0])
-def test_a_mask_of_one_mind_gives_one_of_both(net, level):
+def test_it_only_ever_lies_between_the_two(net):
     decoded, carried = frames(0), frames(1)
     with torch.no_grad():
-        net.out.weight.zero_()
-        net.out.bias.fill_(level)
-        made = net(decoded, carried, torch.ones(2, 1, 32, 48))
-    torch.testing.assert_close(made, carried if level > 0 else decoded, atol=1e-5, rtol=0)
+        made = net(decoded, carried, torch.rand(2, 1, 32, 48))
+    low, high = torch.minimum(decoded, carried), torch.maximum(decoded, carried)
+    assert ((made >= low - 1e-6) & (made <= high + 1e-6)).all()
 
 
 def test_untrained_it_lets_half_through():

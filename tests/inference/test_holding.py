@@ -170,7 +170,7 @@ def test_what_slides_out_of_the_picture_stays_cut_as_it_was() -> None:
     counted[0, 10:] = False
     left = holding.held(origin, counted, np.zeros(25, np.int64))
     assert torch.allclose(left.belongs, whole.belongs[..., :10], atol=1e-4)
-    assert len(holding._outlines) == 1
+    assert len(holding._cuts) == 1
 
 
 def test_who_holds_more_than_hands_do_moves_the_scene() -> None:
@@ -210,7 +210,7 @@ def test_memory_of_answers_is_bounded() -> None:
     for i in range(KEPT + 3):
         origin = grid(0.25 + 0.005 * i, 0.5)[None]
         ask(holding, origin)
-    assert len(holding._outlines) == KEPT
+    assert len(holding._cuts) == KEPT
 
 
 def test_points_are_linked_through_others() -> None:

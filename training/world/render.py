@@ -23,7 +23,7 @@ def render(scene: Scene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     fast = [_pace(thing, scene) for thing in scene.things]
     for t, moment in enumerate(middles):
         for thing in scene.things:
-            _draw_shadow(frames[t], thing, moment)
+            draw_shadow(frames[t], thing, moment)
         for index in scene.order(moment):
             moments = _shutter(moment, scene.samples, fast[index][t])
             _draw_thing(frames[t], owner[t], depth[t], scene.things[index], index, moment, moments)
@@ -137,7 +137,8 @@ def _draw_thing(
     depth[top:bottom, left:right][solid] = thing.depth_at(moment, x, y)[solid]
 
 
-def _draw_shadow(frame: np.ndarray, thing: Thing, moment: int) -> None:
+def draw_shadow(frame: np.ndarray, thing: Thing, moment: int) -> None:
+    """Darkens `frame` [H, W, any] by the thing's shadow; a frame of bytes is rounded."""
     if thing.shadow is None or thing.shade[moment] < 0.02:
         return
     disc = thing.shadow[moment]
