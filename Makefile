@@ -59,6 +59,8 @@ train-pocket: $(VENV)/.ready-train ## train the small model under runs/; goes on
 	$(PY) -m training.export --recipe $(POCKET)/causal.toml --autoencoder runs/decoder --affinity runs/affinity --depth runs/depth --run runs/causal --package assets/models/pocket
 	$(PY) -m training.segmenter --recipe $(POCKET)/segmenter.toml --start assets/models/pocket --run runs/segmenter
 	$(PY) -m training.export --segmenter runs/segmenter --package assets/models/pocket
+	$(PY) -m training.shade --recipe $(POCKET)/shade.toml --run runs/shade
+	$(PY) -m training.export --shade runs/shade --package assets/models/pocket
 	$(PY) -m training.backdrop --recipe $(POCKET)/backdrop.toml --start runs/affinity --run runs/backdrop
 	$(PY) -m training.export --backdrop runs/backdrop --package assets/models/pocket
 	$(PY) -m training.blend --recipe $(POCKET)/blend.toml --package assets/models/pocket --run runs/blend

@@ -11,6 +11,7 @@ import numpy as np
 
 THING = 0.4  # what is likelier than this is the thing: a part left behind is seen sooner than a rim taken along
 LINK = 0.05  # what is likelier than this ties its parts together: a tail by a stem that is too thin to be sure of
+TAIL = 0.25  # of what is held itself: a part so tied is no larger
 AT = 0.02  # picture heights: what lies this near to a hold is the thing for certain
 WIDER = 3  # pixels: a thing takes its rim along, rather than leave it behind as its outline
 SOFT = 0.4  # pixels, of the Gaussian that softens the edge
@@ -28,10 +29,17 @@ def outlined(likely: np.ndarray, size: tuple[int, int], held: np.ndarray, denied
     for mask in (thing, tied):
         _mark(mask, denied, 0)
         _mark(mask, held, 1)
-    _, parts = cv2.connectedComponents(tied)
     inside = held[((held >= 0) & (held < 1)).all(1)]
-    wanted = parts[(inside[:, 1] * height).astype(int), (inside[:, 0] * width).astype(int)]
-    found = cv2.dilate((np.isin(parts, wanted) & (thing > 0)).astype(np.float32), np.ones((WIDER, WIDER), np.uint8))
+    at = (inside[:, 1] * height).astype(int), (inside[:, 0] * width).astype(int)
+    count, parts, about, _ = cv2.connectedComponentsWithStats(thing)
+    areas = about[:, cv2.CC_STAT_AREA]
+    wanted = np.zeros(count, np.bool_)
+    wanted[np.unique(parts[at])] = True
+    _, ties = cv2.connectedComponents(tied)
+    near = np.unique(parts[np.isin(ties, ties[at]) & (thing > 0)])
+    wanted[near[areas[near] < TAIL * areas[wanted].sum()]] = True
+    wanted[0] = False  # what is no thing
+    found = cv2.dilate(wanted[parts].astype(np.float32), np.ones((WIDER, WIDER), np.uint8))
     return cv2.GaussianBlur(found, (0, 0), SOFT, borderType=cv2.BORDER_REPLICATE)
 
 

@@ -10,11 +10,13 @@ vote. (Wexler, Shechtman, Irani: "Space-time completion of video", 2007; Barnes 
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inference.fill import fill, fill_along_rows
+from inference.fill import fill_along_rows
 
 SIDE = 5  # of a patch, pixels of its level
 HALF = SIDE // 2
@@ -29,7 +31,8 @@ ROWS, COLUMNS = 1.0, 0.02  # what a way up or down, and across, costs, times the
 # goes: a ground's texture is finer further up, and its light another further off
 KNOWN = 0.1  # a place with less of a hole is shown
 FEWEST = 64  # patches to choose from
-FITTED = 0.15  # of [-1, 1]: how far the filling's colours are moved at most to meet those around the hole
+FITTED = 0.15  # of [-1, 1]: a colour as near as this fits, as it takes the guide's in the end
+COARSE, GRAIN = 4, 0.8  # pixels on each side whose mean is a colour; and how much of what differs from it is taken
 _NEIGHBOURS = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1)]
 
 
@@ -51,10 +54,27 @@ def textured(picture: Tensor, guide: Tensor, hole: Tensor) -> Tensor:
             return guide
         found = search.everywhere() if coarse is None else search.beside(coarse, found, REACHES[scale])
     assert search is not None
-    made, over = search.votes(found)
-    # Patches also lie over the rim of what is shown: by what they are off there, the filling is off at its border.
-    off = fill(made - picture, over * (1.0 - unknown)).clamp(-FITTED, FITTED)
-    return torch.lerp(guide, torch.lerp(picture, made - off, unknown), (hole / (3 * KNOWN)).clamp(0.0, 1.0))
+    made = torch.lerp(picture, search.votes(found), unknown)
+    # Colours are the guide's, which knows them better; the grain is the patches', a little less than all of it: grain
+    # in the wrong place is an error as large again.
+    found_anew = _coarse(guide) + GRAIN * (made - _coarse(made))
+    return torch.lerp(guide, found_anew, unknown * (hole / (3 * KNOWN)).clamp(0.0, 1.0))
+
+
+def _coarse(x: Tensor) -> Tensor:
+    """The mean of what surrounds each pixel."""
+    return _mean(F.pad(x, (COARSE,) * 4, mode="replicate"), COARSE)[..., COARSE:-COARSE, COARSE:-COARSE]
+
+
+def _mean(x: Tensor, around: int) -> Tensor:
+    """Over so many places on each side of each of [M, C, h, w], nothing beyond the border. Sums of shifted planes: a
+    tenth of what avg_pool2d takes.
+    """
+    h, w = x.shape[2:]
+    x = F.pad(x, (around,) * 4)
+    side = range(2 * around + 1)
+    down = functools.reduce(torch.add, (x[..., i : i + h, :] for i in side))
+    return functools.reduce(torch.add, (down[..., i : i + w] for i in side)) / len(side) ** 2
 
 
 class _Search:
@@ -74,16 +94,14 @@ class _Search:
         self._patches = _patches(level)  # [h*w, 3 * SIDE**2]
 
     def everywhere(self) -> Tensor:
-        """For each place the shift of the picture under which what surrounds it fits best: in the hole by colour alone,
-        for that is all that the guide knows, and by every pixel where the picture is shown. Neighbours are asked
-        together, so that whole pieces are taken over as they are.
+        """For each place the shift of the picture under which what surrounds it fits best, by colour alone, for that is
+        all that the guide knows. Neighbours are asked together, so that whole pieces are taken over as they are.
         """
         h, w = self._size
         up, left = (max(0, int(x.min()) - AROUND) for x in (self._rows, self._columns))
         down, right = (min(n, int(x.max()) + AROUND + 1) for n, x in ((h, self._rows), (w, self._columns)))
         most, wide = (max(1, min(round(far * h), w - 1)) for far in (HIGHEST, WIDEST))  # rows and columns, either way
-        missing = self._missing[0, 0, up:down, left:right]
-        plain = F.avg_pool2d(F.pad(self._level, (1,) * 4, mode="replicate"), 3, stride=1)
+        plain = _mean(F.pad(self._level, (1,) * 4, mode="replicate"), 1)[..., 1:-1, 1:-1]
         room = (wide, wide, most, most)
 
         def shifted(x: Tensor) -> Tensor:
@@ -92,17 +110,11 @@ class _Search:
             return padded.unfold(0, down - up, 1).unfold(1, right - left, 1)
 
         cost = torch.zeros(())
-        for colour in range(3):
-            level, soft = self._level[0, colour], plain[0, colour]
-            exact = (shifted(level) - level[up:down, left:right]).abs()
-            apart = torch.lerp(exact, (shifted(soft) - soft[up:down, left:right]).abs(), missing)
-            cost = cost + (apart - FITTED).clamp_min(0.0).square()
+        for soft in plain[0]:
+            apart = (shifted(soft) - soft[up:down, left:right]).abs_()
+            cost = cost + apart.sub_(FITTED).clamp_min_(0.0).square_()
         there = shifted(self._usable.view(h, w).to(cost.dtype))
-        side = 2 * AROUND + 1
-        summed, count = (
-            F.avg_pool2d(x.flatten(0, 1)[:, None], side, stride=1, padding=AROUND)[:, 0].view_as(cost)
-            for x in (cost * there, there)
-        )
+        summed, count = (_mean(x.flatten(0, 1)[:, None], AROUND)[:, 0].view_as(cost) for x in (cost * there, there))
         cost = summed / count.clamp_min(1e-6) + cost  # a place's own colour counts most: no pot stands in a meadow
         rows = torch.arange(-most, most + 1, device=cost.device)
         columns = torch.arange(-wide, wide + 1, device=cost.device)
@@ -128,17 +140,16 @@ class _Search:
             offsets = self._offsets(chosen)
         return chosen
 
-    def votes(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean of all patches that lie over a pixel, [1, 3, h, w], and where there are any, [1, 1, h, w]."""
+    def votes(self, chosen: Tensor) -> Tensor:
+        """The mean of all patches that lie over a pixel, [1, 3, h, w]; 0 where there are none."""
         h, w = self._size
         columns = self._patches.new_zeros(h * w, 4 * SIDE**2)  # the last channel counts
         columns[self._targets] = F.pad(self._patches[chosen], (0, SIDE**2), value=1.0)
         summed = F.fold(columns.T[None], (h + 2 * HALF, w + 2 * HALF), SIDE)[..., HALF : h + HALF, HALF : w + HALF]
-        count = summed[:, 3:]
-        return summed[:, :3] / count.clamp_min(1.0), (count > 0).to(count.dtype)
+        return summed[:, :3] / summed[:, 3:].clamp_min(1.0)
 
     def _voted(self, chosen: Tensor) -> Tensor:
-        return torch.lerp(self._level, self.votes(chosen)[0], self._missing)
+        return torch.lerp(self._level, self.votes(chosen), self._missing)
 
     def _nearest(self, places: Tensor) -> Tensor:
         """The same places, or the next that can be taken."""

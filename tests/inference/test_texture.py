@@ -29,7 +29,21 @@ def test_stripes_and_the_border_above_them_go_on_where_the_soft_filling_has_neit
     assert (found - truth)[inside].square().mean() < 0.5 * (softly - truth)[inside].square().mean()
     assert found[0, 0, 42:50, 36:60].std() > 0.5  # soft: 0.1
     assert softly[0, 0, 42:50, 36:60].std() < 0.4
-    assert (found[0, :, 21:27, 38:58] - 0.9).abs().max() < 0.1  # sky, without the ground's grey
+    sky = found[0, :, 21:27, 38:58]
+    assert (sky - softly[0, :, 21:27, 38:58]).abs().max() < 0.1  # colours are the guide's
+    assert (sky[:, :, 1:] - sky[:, :, :-1]).abs().max() < 0.1  # and the ground's stripes are not in it
+
+
+def test_a_plain_hole_gets_the_grain_of_what_is_around_it():
+    """A meadow, of which the guide knows one colour."""
+    chance = torch.Generator().manual_seed(0)
+    rough = torch.nn.functional.avg_pool2d(torch.randn(1, 1, HEIGHT + 4, WIDTH + 4, generator=chance), 5, stride=1)
+    picture = rough.expand(1, 3, -1, -1).contiguous()
+    hole = torch.zeros(1, 1, HEIGHT, WIDTH)
+    hole[..., 16:48, 30:66] = 1.0
+    guide = torch.lerp(picture, torch.tensor(0.1), hole)
+    found = textured(picture, guide, hole)[0, 0, 18:46, 32:64]
+    assert found.std() > 0.5 * picture.std()
 
 
 def test_what_is_no_hole_stays_as_it_is():
