@@ -11,7 +11,7 @@ import numpy as np
 
 THING = 0.4  # what is likelier than this is the thing: a part left behind is seen sooner than a rim taken along
 LINK = 0.05  # what is likelier than this ties its parts together: a tail by a stem that is too thin to be sure of
-TAIL = 0.25  # of what is held itself: a part so tied is no larger
+TAIL, GAP = 0.25, 0.06  # of what is held itself: a part so tied is no larger; and picture heights: and no further off
 AT = 0.02  # picture heights: what lies this near to a hold is the thing for certain
 WIDER = 3  # pixels: a thing takes its rim along, rather than leave it behind as its outline
 SOFT = 0.4  # pixels, of the Gaussian that softens the edge
@@ -36,7 +36,9 @@ def outlined(likely: np.ndarray, size: tuple[int, int], held: np.ndarray, denied
     wanted = np.zeros(count, np.bool_)
     wanted[np.unique(parts[at])] = True
     _, ties = cv2.connectedComponents(tied)
-    near = np.unique(parts[np.isin(ties, ties[at]) & (thing > 0)])
+    reach = 2 * round(GAP * height) + 1
+    around = cv2.dilate(wanted[parts].astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    near = np.unique(parts[np.isin(ties, ties[at]) & (thing > 0) & around])
     wanted[near[areas[near] < TAIL * areas[wanted].sum()]] = True
     wanted[0] = False  # what is no thing
     found = cv2.dilate(wanted[parts].astype(np.float32), np.ones((WIDER, WIDER), np.uint8))

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inference.fill import fill_along_rows
+from inference.fill import fill, fill_along_rows
 
 SIDE = 5  # of a patch, pixels of its level
 HALF = SIDE // 2
@@ -31,7 +31,8 @@ ROWS, COLUMNS = 1.0, 0.02  # what a way up or down, and across, costs, times the
 # goes: a ground's texture is finer further up, and its light another further off
 KNOWN = 0.1  # a place with less of a hole is shown
 FEWEST = 64  # patches to choose from
-FITTED = 0.15  # of [-1, 1]: a colour as near as this fits, as it takes the guide's in the end
+FITTED = 0.15  # of [-1, 1]: a colour as near as this fits, for the filling's are moved so far to meet those around
+OWN = 0.7  # of the filling's colours is the patches' own, the rest the guide's
 COARSE, GRAIN = 4, 0.8  # pixels on each side whose mean is a colour; and how much of what differs from it is taken
 _NEIGHBOURS = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1)]
 
@@ -54,10 +55,14 @@ def textured(picture: Tensor, guide: Tensor, hole: Tensor) -> Tensor:
             return guide
         found = search.everywhere() if coarse is None else search.beside(coarse, found, REACHES[scale])
     assert search is not None
-    made = torch.lerp(picture, search.votes(found), unknown)
-    # Colours are the guide's, which knows them better; the grain is the patches', a little less than all of it: grain
-    # in the wrong place is an error as large again.
-    found_anew = _coarse(guide) + GRAIN * (made - _coarse(made))
+    votes, over = search.votes(found)
+    made = torch.lerp(picture, votes, unknown)
+    # Patches also lie over the rim of what is shown: by what they are off there, the filling is off at its border.
+    off = fill(votes - picture, over * (1.0 - unknown)).clamp(-FITTED, FITTED) * unknown
+    # Between two colours, for the guide's are nearer to the truth on average, and stains where the hole's border is
+    # of two; and a little less than all of the grain: in the wrong place it is an error as large again.
+    colours = torch.lerp(_coarse(guide), _coarse(made - off), OWN)
+    found_anew = colours + GRAIN * (made - _coarse(made))
     return torch.lerp(guide, found_anew, unknown * (hole / (3 * KNOWN)).clamp(0.0, 1.0))
 
 
@@ -140,16 +145,17 @@ class _Search:
             offsets = self._offsets(chosen)
         return chosen
 
-    def votes(self, chosen: Tensor) -> Tensor:
-        """The mean of all patches that lie over a pixel, [1, 3, h, w]; 0 where there are none."""
+    def votes(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean of all patches that lie over a pixel, [1, 3, h, w], and where there are any, [1, 1, h, w]."""
         h, w = self._size
         columns = self._patches.new_zeros(h * w, 4 * SIDE**2)  # the last channel counts
         columns[self._targets] = F.pad(self._patches[chosen], (0, SIDE**2), value=1.0)
         summed = F.fold(columns.T[None], (h + 2 * HALF, w + 2 * HALF), SIDE)[..., HALF : h + HALF, HALF : w + HALF]
-        return summed[:, :3] / summed[:, 3:].clamp_min(1.0)
+        count = summed[:, 3:]
+        return summed[:, :3] / count.clamp_min(1.0), (count > 0).to(count.dtype)
 
     def _voted(self, chosen: Tensor) -> Tensor:
-        return torch.lerp(self._level, self.votes(chosen), self._missing)
+        return torch.lerp(self._level, self.votes(chosen)[0], self._missing)
 
     def _nearest(self, places: Tensor) -> Tensor:
         """The same places, or the next that can be taken."""

@@ -39,6 +39,22 @@ def test_another_likely_thing_that_nobody_holds_stays() -> None:
     assert both[70, 220] > 0.9
 
 
+TAIL, STEM = np.s_[28:38, 88:96], np.s_[32:34, 85:88]
+
+
+def test_a_tail_by_a_stem_comes_along() -> None:
+    """What is too thin to be sure of ties it to the thing; what is as large, or far off, is something else."""
+    likely = guess(THING, TAIL)
+    assert outlined(likely, SIZE, MIDDLE, NOWHERE)[66, 184] == 0.0, "nothing ties it"
+    likely[STEM] = 0.1
+    assert outlined(likely, SIZE, MIDDLE, NOWHERE)[66, 184] > 0.9
+    likely[32:34, 96:100] = 0.1
+    assert outlined(np.maximum(likely, guess(OTHER)), SIZE, MIDDLE, NOWHERE)[70, 220] == 0.0, "as large"
+    far = guess(THING, np.s_[28:38, 110:118])
+    far[32:34, 85:110] = 0.1
+    assert outlined(far, SIZE, MIDDLE, NOWHERE)[66, 228] == 0.0, "far off"
+
+
 def test_what_is_known_to_be_beside_it_is_not_of_it() -> None:
     beside = np.stack(np.meshgrid(np.linspace(0.6, 0.65, 4), np.linspace(0.3, 0.68, 24)), -1).reshape(-1, 2)
     found = outlined(guess(THING), SIZE, MIDDLE, beside)

@@ -27,10 +27,10 @@ def test_stripes_and_the_border_above_them_go_on_where_the_soft_filling_has_neit
     softly = fill(picture, 1.0 - hole)
     found, truth, inside = textured(picture, softly, hole), striped(), hole.expand_as(picture) > 0
     assert (found - truth)[inside].square().mean() < 0.5 * (softly - truth)[inside].square().mean()
-    assert found[0, 0, 42:50, 36:60].std() > 0.5  # soft: 0.1
+    assert found[0, 0, 42:50, 36:60].std() > 0.4  # soft: 0.1
     assert softly[0, 0, 42:50, 36:60].std() < 0.4
-    sky = found[0, :, 21:27, 38:58]
-    assert (sky - softly[0, :, 21:27, 38:58]).abs().max() < 0.1  # colours are the guide's
+    sky, soft_sky = found[0, :, 21:27, 38:58], softly[0, :, 21:27, 38:58]
+    assert (sky - 0.9).abs().max() < 0.7 * (soft_sky - 0.9).abs().max()  # with less of the ground's grey
     assert (sky[:, :, 1:] - sky[:, :, :-1]).abs().max() < 0.1  # and the ground's stripes are not in it
 
 
