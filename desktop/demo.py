@@ -42,7 +42,7 @@ SHORT_SIDE = 720  # of the video, pixels; what a window on a common screen shows
 SHEET_COLUMNS, SHEET_ROWS, SHEET_GAP = 3, 3, 8
 SHEET_SCALE = 0.625  # of the video's size
 NO_DITHER = Image.Dither.NONE  # dots would move in every frame, and cost twice the bytes
-GIF_WIDTH, GIF_COLOURS, GIF_STEP_S = 384, 64, 0.08
+GIF_WIDTH, GIF_COLOURS, GIF_STEP_S = 576, 128, 0.08
 
 OpenPackage = Callable[[Path], tuple[StreamLike, tuple[tuple[int, int], ...]]]
 
@@ -191,16 +191,21 @@ def write_contact_sheet(path: Path, playback: Playback, screen: Screen) -> None:
 
 
 def write_gif(path: Path, playback: Playback, screen: Screen) -> None:
-    """The playback as an animated picture for a README: small, few colours, at most 12 frames a second."""
+    """The playback as an animated picture for a README: small, at most 12 frames a second, and in the same few colours
+    throughout, or what stands still would flicker.
+    """
     width, height = (round(side * GIF_WIDTH / screen.size[0]) for side in screen.size)
-    frames: list[Image.Image] = []
+    pictures: list[Image.Image] = []
     due_s: list[float] = []
     for shown in playback.shown:
         if due_s and shown.shown_s - due_s[-1] < GIF_STEP_S:
             continue
         pixels = screen.show(shown.frame, shown.overlay, (width, height)).read()[..., :3]
-        frames.append(Image.fromarray(pixels).quantize(GIF_COLOURS, Image.Quantize.MAXCOVERAGE, dither=NO_DITHER))
+        pictures.append(Image.fromarray(pixels))
         due_s.append(shown.shown_s)
+    some = np.concatenate([np.asarray(picture) for picture in pictures[:: max(1, len(pictures) // 8)]])
+    colours = Image.fromarray(some).quantize(GIF_COLOURS, Image.Quantize.MEDIANCUT, kmeans=1, dither=NO_DITHER)
+    frames = [picture.quantize(palette=colours, dither=NO_DITHER) for picture in pictures]
     steps_ms = [max(20, round((after - before) * 1000)) for before, after in itertools.pairwise(due_s)]
     try:
         frames[0].save(path, save_all=True, append_images=frames[1:], duration=[*steps_ms, 900], loop=0, optimize=True)
