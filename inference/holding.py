@@ -187,7 +187,9 @@ class Holding:
         height, width = self._size
         found = outlined(likely.cpu().numpy(), (width, height), certain[0].cpu().numpy(), others[0].cpu().numpy())
         outline = torch.from_numpy(found).to(places)
-        left = places.new_ones(1, 1, *self._grid) if self._shade is None else self._shade(outline[None, None])
+        left = places.new_ones(1, 1, *self._grid)
+        if self._shade is not None and not others.shape[1]:  # the shadows in a crowd have tracks of their own
+            left = self._shade(outline[None, None])
         return _Cut(outline, left)
 
     def _likely(self, places: Tensor, certain: Tensor, others: Tensor) -> Tensor:

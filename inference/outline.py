@@ -9,7 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-THING = 0.4  # what is likelier than this is the thing: a part left behind is seen sooner than a rim taken along
+THING = 0.4  # what is likelier than this is the thing: a part left behind is seen sooner than a rim taken along;
+SURE = 0.5  # of one in a crowd, where what lies beside it is known and moves as well, what is likelier than this
 LINK = 0.05  # what is likelier than this ties its parts together: a tail by a stem that is too thin to be sure of
 TAIL, GAP = 0.25, 0.06  # of what is held itself: a part so tied is no larger; and picture heights: and no further off
 AT = 0.02  # picture heights: what lies this near to a hold is the thing for certain
@@ -21,11 +22,12 @@ def outlined(likely: np.ndarray, size: tuple[int, int], held: np.ndarray, denied
     """How far each pixel is the thing, float32 [H, W] in [0, 1]: the parts that are held of what is likely.
 
     likely: float32 [h, w] in [0, 1]; size: (W, H); held, denied: places on the thing [n, 2] and beside it [m, 2] for
-    certain, normalised.
+    certain, normalised; with any of the second, it is a crowd's.
     """
     width, height = size
     fine = cv2.resize(likely, size, interpolation=cv2.INTER_LINEAR)
-    thing, tied = ((fine > level).astype(np.uint8) for level in (THING, LINK))
+    levels = (SURE, SURE) if len(denied) else (THING, LINK)
+    thing, tied = ((fine > level).astype(np.uint8) for level in levels)
     for mask in (thing, tied):
         _mark(mask, denied, 0)
         _mark(mask, held, 1)
