@@ -61,14 +61,14 @@ SHEET_FRAMES, SHEET_PART = (10, 16), (200, 125)  # width, height
 
 @dataclass(frozen=True, eq=False)
 class Streamed:
-    """A clip as the model shows it. truth: uint8 [T, 576, 1024, 3]; frames: uint8 [T, 144, 256, 4]; motion: float32
-    [T - 1, h, w, 4].
+    """A clip as the model shows it. truth: uint8 [T, 576, 1024, 3]; frames: uint8 [T, 144, 256, 4]; motion: T - 1
+    arrays float32 [h, w, 4], whose grid is a chunk's own.
     """
 
     kind: str
     truth: np.ndarray
     frames: np.ndarray
-    motion: np.ndarray
+    motion: list[np.ndarray]
 
 
 def streamed(stream: Stream, kind: str, truth: np.ndarray, tracks: Tracks) -> Streamed:
@@ -82,7 +82,7 @@ def streamed(stream: Stream, kind: str, truth: np.ndarray, tracks: Tracks) -> St
     for start in range(1, len(truth), stream.frames_per_chunk):
         frames += list(stream.advance(tracks[start : start + stream.frames_per_chunk]))
         motion += list(stream.motion)
-    return Streamed(kind, truth, np.stack(frames), np.stack(motion))
+    return Streamed(kind, truth, np.stack(frames), motion)
 
 
 def world_clips(stream: Stream, count: int, first: int) -> Iterator[Streamed]:
