@@ -8,9 +8,7 @@ beside the workers that make pictures.
 
 from __future__ import annotations
 
-import argparse
 import json
-import math
 import tomllib
 from collections.abc import Iterator
 from itertools import islice
@@ -30,6 +28,7 @@ from inference.package import AFFINITY, DESCRIPTION, load_weights
 from training.autoencoder import any_style
 from training.checkpoint import CHECKPOINT, Run
 from training.clips import ClipStream, clip_loader, video_tensor
+from training.command import trainer_options
 from training.plain_run import train_plainly
 from training.recipe import OptimiserSettings
 from training.world import Clip, load_library, make_clip
@@ -172,11 +171,7 @@ def load_affinity(folder: Path) -> AffinityNet:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
-    parser.add_argument("--threads", type=int, default=1)
+    parser = trainer_options(__doc__)
     arguments = parser.parse_args()
     recipe = tomllib.loads(arguments.recipe.read_text(encoding="utf-8"))
     train(recipe, Run(arguments.run), minutes=arguments.minutes, threads=arguments.threads)

@@ -10,7 +10,6 @@ Resumes from the run's folder. The cosine of the learning rate spans the recipe'
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import math
@@ -33,6 +32,7 @@ from inference.package import AUTOENCODER, DESCRIPTION, load_weights
 from inference.precision import fastest_dtype
 from training.checkpoint import Run, update_ema
 from training.clips import ClipStream, clip_loader, video_tensor
+from training.command import trainer_options
 from training.components import start_from_components
 from training.discriminator import PatchDiscriminator, adversarial_loss, balance, discriminator_loss
 from training.perceptual import PerceptualDistance
@@ -264,11 +264,7 @@ def load_autoencoder(folder: Path) -> Autoencoder:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
-    parser.add_argument("--threads", type=int, default=1)
+    parser = trainer_options(__doc__)
     parser.add_argument("--start", type=Path, help="keep this autoencoder's encoder and train its decoder on")
     parser.add_argument("--channels", type=int, help="in place of the recipe's, for comparisons")
     arguments = parser.parse_args()

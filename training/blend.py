@@ -8,9 +8,7 @@ and only the mask learns. One process of `--threads` threads, beside the workers
 
 from __future__ import annotations
 
-import argparse
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +26,7 @@ from training.autoencoder import edge_energy, gradient_loss, psnr
 from training.causal import drawn_style, held_out_batches, streamed
 from training.checkpoint import CHECKPOINT, Run
 from training.clips import ClipStream, clip_loader
+from training.command import trainer_options
 from training.directed import Directed, Prepare
 from training.plain_run import train_plainly
 from training.recipe import OptimiserSettings, load_recipe
@@ -140,12 +139,8 @@ def load_blend(folder: Path) -> BlendNet:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, required=True)
+    parser = trainer_options(__doc__)
     parser.add_argument("--package", type=Path, required=True, help="whose generator makes the frames")
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
-    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     recipe = load_recipe(BlendRecipe, arguments.recipe)
     base = Base.load(arguments.package, torch.device("cpu"))

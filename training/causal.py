@@ -13,10 +13,8 @@ saw while it made it, as in a stream. Resumes from the run's folder.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import math
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -40,6 +38,7 @@ from training.affinity import load_affinity
 from training.autoencoder import learning_rate, load_autoencoder, psnr
 from training.checkpoint import Run, update_ema
 from training.clips import ClipStream, clip_loader
+from training.command import told_plainly, trainer_options
 from training.directed import Directed, Prepare, padded
 from training.recipe import load_recipe
 from training.world import load_library, make_clip
@@ -290,31 +289,25 @@ def train(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, required=True)
+    parser = trainer_options(__doc__)
     parser.add_argument(
         "--autoencoder", type=Path, required=True, help="run folder of training.autoencoder, or a package"
     )
     parser.add_argument("--affinity", type=Path, required=True, help="run folder of training.affinity, or a package")
     parser.add_argument("--backdrop", type=Path, help="run folder of training.backdrop, or a package")
     parser.add_argument("--start", type=Path, help="a package to begin with the weights of")
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
-    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     from training.backdrop import load_backdrop  # which looks at batches, which are drawn here
 
     autoencoder, affinity = load_autoencoder(arguments.autoencoder), load_affinity(arguments.affinity)
     known = {"autoencoder": asdict(autoencoder.config), "affinity": asdict(affinity.config)}
     limits = {"minutes": arguments.minutes, "threads": arguments.threads}
-    try:
+    with told_plainly():
         recipe = load_recipe(CausalRecipe, arguments.recipe, model=known)
         train(
             recipe, autoencoder, affinity, Run(arguments.run, recipe=asdict(recipe)), start=arguments.start,
             backdrop=load_backdrop(arguments.backdrop) if arguments.backdrop else None, **limits,
         )  # fmt: skip
-    except UserError as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -25,19 +27,35 @@ class Train(Protocol[Told]):
     def __call__(self, recipe: Told, folder: Path, group: Group, /, *, start: Path | None, minutes: float) -> int: ...
 
 
-def run_trainer(description: str | None, kind: type[Recipe], train: Train[Recipe], *, start: str) -> None:
-    """Reads the command line and trains; exits with a sentence where something is wrong. start: what `--start` is."""
+def trainer_options(description: str | None) -> argparse.ArgumentParser:
+    """What every trainer is told: recipe, folder, how long, on how many threads. A trainer adds its own."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", type=Path, required=True)
-    parser.add_argument("--start", type=Path, help=start)
-    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True, help="its folder: checkpoints, log; resumes from there")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
     parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    group = Group(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return parser
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """A fault that a person can mend ends the process with its sentence alone."""
     try:
-        recipe = load_recipe(kind, arguments.recipe)
-        train(recipe, arguments.run, group, start=arguments.start, minutes=arguments.minutes)
+        yield
     except UserError as error:
         sys.exit(str(error))
+
+
+def one_process() -> Group:
+    return Group(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def run_trainer(description: str | None, kind: type[Recipe], train: Train[Recipe], *, start: str) -> None:
+    """Reads the command line and trains in one process. start: what `--start` is."""
+    parser = trainer_options(description)
+    parser.add_argument("--start", type=Path, help=start)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    with told_plainly():
+        recipe = load_recipe(kind, arguments.recipe)
+        train(recipe, arguments.run, one_process(), start=arguments.start, minutes=arguments.minutes)

@@ -15,9 +15,7 @@ the clips' frames after the first are not looked at.
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -37,6 +35,7 @@ from training.batches import Feed, Sampled, silence, to
 from training.causal import channel_weights, held_out_batches
 from training.causal import evaluate as evaluate_streamed
 from training.checkpoint import CHECKPOINT
+from training.command import told_plainly, trainer_options
 from training.directed import Directed
 from training.distributed import Checkpoints, Group, load_part, processes, sharded, trained_under, twin
 from training.flow import Chances, Prior, Told, begin, broadcast, flow_loss, velocity
@@ -244,24 +243,17 @@ def train(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, required=True)
+    parser = trainer_options(__doc__)
     parser.add_argument("--start", type=Path, required=True, help="the package: its sizes, its autoencoder")
     parser.add_argument("--teacher", type=Path, required=True, help="run folder of training.teacher")
     parser.add_argument("--student", type=Path, help="run folder of training.causal; without it, the package's weights")
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
-    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    try:
-        with processes() as group:
-            train(
+    with told_plainly(), processes() as group:
+        train(
                 load_recipe(SelfForcingRecipe, arguments.recipe), arguments.start, arguments.teacher, arguments.run,
                 group, student_run=arguments.student, minutes=arguments.minutes,
             )  # fmt: skip
-    except UserError as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,7 @@ Adversarial Post-Training, arXiv 2506.09350). Resumes from the run's folder.
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +36,7 @@ from inference.rollout import Rollout
 from training.autoencoder import edge_energy, gradient_loss, psnr
 from training.batches import in_order
 from training.causal import channel_weights
+from training.command import one_process, told_plainly, trainer_options
 from training.discriminator import PatchDiscriminator, adversarial_loss, balance, discriminator_loss
 from training.distributed import Group
 from training.followed import Follow, Followed, FollowedClips
@@ -262,21 +261,14 @@ def train(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, required=True)
+    parser = trainer_options(__doc__)
     parser.add_argument("--start", type=Path, required=True, help="a package: its weights, and what tells of clips")
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
-    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    group = Group(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    try:
+    with told_plainly():
         known = load_config(arguments.start / DESCRIPTION).described()
         recipe = load_recipe(StudentRecipe, arguments.recipe, model=known)
-        train(recipe, arguments.run, group, start=arguments.start, minutes=arguments.minutes)
-    except UserError as error:
-        sys.exit(str(error))
+        train(recipe, arguments.run, one_process(), start=arguments.start, minutes=arguments.minutes)
 
 
 if __name__ == "__main__":

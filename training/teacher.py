@@ -13,10 +13,8 @@ tracks are faulty and fall silent in mid-clip. Resumes from the run's folder.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -36,6 +34,7 @@ from inference.package import AFFINITY, AUTOENCODER, BACKDROP, DESCRIPTION, GENE
 from training.autoencoder import psnr
 from training.batches import Feed, Sampled, silence, to
 from training.causal import channel_weights, held_out_batches
+from training.command import told_plainly, trainer_options
 from training.directed import Directed
 from training.distributed import Checkpoints, Group, processes, sharded, twin
 from training.flow import Chances, Prior, Told, flow_loss
@@ -191,20 +190,13 @@ def train(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, required=True)
+    parser = trainer_options(__doc__)
     parser.add_argument("--start", type=Path, required=True, help="the package whose weights it begins with")
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop, and resume another time")
-    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    try:
-        with processes() as group:
-            recipe = load_recipe(TeacherRecipe, arguments.recipe)
-            train(recipe, arguments.start, arguments.run, group, minutes=arguments.minutes)
-    except UserError as error:
-        sys.exit(str(error))
+    with told_plainly(), processes() as group:
+        recipe = load_recipe(TeacherRecipe, arguments.recipe)
+        train(recipe, arguments.start, arguments.run, group, minutes=arguments.minutes)
 
 
 if __name__ == "__main__":
