@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 CHOICE = "MOTIONSTREAM_BACKEND"  # "torch": no other is tried
 REPEATS = 5  # of each network, to time it: the best counts, others were interrupted
 APART = {torch.float32: 1e-3, torch.bfloat16: 0.1}  # how far answers may be from torch's, beside 1 + their spread
-FORM = 3  # raised when a network is expressed otherwise: graphs that are kept are made anew
+FORM = 8  # raised when a network is expressed otherwise: graphs that are kept are made anew
 LEVELS = 2  # of 255: likewise, of a frame's pixels
 
 Size = tuple[int, int]  # of pictures, (width, height)

@@ -16,6 +16,14 @@ from torch import Tensor, nn
 from inference.quiet_openvino import FrontEndManager, TorchScriptPythonDecoder, ov
 
 VERSION: str = ov.__version__
+_OPENVINO = {
+    torch.float32: ov.Type.f32,
+    torch.bfloat16: ov.Type.bf16,
+    torch.uint8: ov.Type.u8,
+    torch.int64: ov.Type.i64,
+    torch.bool: ov.Type.boolean,
+}
+_TORCH = {kind.to_string(): dtype for dtype, kind in _OPENVINO.items()}
 
 
 class Graph:
@@ -28,7 +36,7 @@ class Graph:
         takes seconds. It computes in `number_format`, bfloat16 or float32, whatever the module's, on `threads`.
         """
         if not kept.exists():
-            _convert(module, example, kept)
+            _convert(module, example, kept, number_format)
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -37,16 +45,24 @@ class Graph:
             "INFERENCE_PRECISION_HINT": "bf16" if number_format == torch.bfloat16 else "f32",
             "CACHE_DIR": str(kept.parent / "compiled"),
         }
-        self._request = ov.Core().compile_model(str(kept), "CPU", settings).create_infer_request()
-        self._format = number_format
+        compiled = ov.Core().compile_model(str(kept), "CPU", settings)
+        self._request = compiled.create_infer_request()
+        self._types = [_TORCH[each.element_type.to_string()] for each in compiled.inputs]
+        self._answers = [(tuple(each.shape), _TORCH[each.element_type.to_string()]) for each in compiled.outputs]
         self._shapes = [x.shape for x in example]
 
     def __call__(self, *arguments: Tensor) -> list[Tensor]:
-        """The answers, in memory of their own: OpenVINO writes into the same again at the next call."""
-        inputs = [_float32(x).contiguous().numpy() for x in arguments]
-        answers = self._request.infer(inputs, share_inputs=True, share_outputs=True)
-        tensors = (torch.from_numpy(answers[i].copy()) for i in range(len(answers)))
-        return [x.to(self._format) if x.is_floating_point() else x for x in tensors]
+        """The answers, in memory of their own."""
+        asked = [x.to(kind).contiguous() for x, kind in zip(arguments, self._types, strict=True)]
+        answers = [torch.empty(shape, dtype=kind) for shape, kind in self._answers]
+        for i, x in enumerate(asked):
+            self._request.set_input_tensor(i, _shared(x))
+        for i, x in enumerate(answers):
+            self._request.set_output_tensor(i, _shared(x))
+        # `infer` would make arrays of the answers, and numpy knows no bfloat16.
+        self._request.start_async()
+        self._request.wait()
+        return answers
 
     def fits(self, *arguments: Tensor) -> bool:
         """Whether it can answer these: of its shapes, and no gradient is wanted."""
@@ -60,23 +76,34 @@ class _GeluBySigmoid(nn.Module):
         return x * torch.sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
 
 
-def _convert(module: nn.Module, example: tuple[Tensor, ...], kept: Path) -> None:
-    """Its weights and arguments in float32: numpy, through which they go, knows no bfloat16."""
+def _convert(module: nn.Module, example: tuple[Tensor, ...], kept: Path, number_format: torch.dtype) -> None:
+    """Weights in float32; arguments come in the formats of the examples, answers that are not whole in
+    `number_format`: to turn a cache into float32 and back costs more than OpenVINO gains, and beside products in
+    bfloat16 OpenVINO 2026.4.1 misreads an attention mask that is given in float32.
+    """
     whole = copy.deepcopy(module).float()
     for parent in list(whole.modules()):
         for name, child in parent.named_children():
             if isinstance(child, nn.GELU) and child.approximate == "tanh":
                 setattr(parent, name, _GeluBySigmoid())
-    arguments = tuple(_float32(x) for x in example)
+    arguments = tuple(x.float() if x.is_floating_point() else x for x in example)
     front = FrontEndManager().load_by_framework("pytorch")
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tracing: shapes are fixed here, so what is read off them is constant
         traced = TorchScriptPythonDecoder(whole, example_input=arguments)  # OpenVINO does not keep it alive
         model = front.convert(front.load(traced))
     model.reshape({i: list(x.shape) for i, x in enumerate(arguments)})
+    borders = ov.preprocess.PrePostProcessor(model)
+    for i, x in enumerate(example):
+        borders.input(i).tensor().set_element_type(_OPENVINO[x.dtype])
+    for i, answer in enumerate(model.outputs):
+        if answer.element_type.is_real():
+            borders.output(i).tensor().set_element_type(_OPENVINO[number_format])
     kept.parent.mkdir(parents=True, exist_ok=True)
-    ov.save_model(model, str(kept), compress_to_fp16=False)
+    ov.save_model(borders.build(), str(kept), compress_to_fp16=False)
 
 
-def _float32(x: Tensor) -> Tensor:
-    return x.float() if x.is_floating_point() else x
+def _shared(x: Tensor) -> ov.Tensor:
+    """OpenVINO's view of a contiguous tensor's memory."""
+    numbers = x.view(torch.int16) if x.dtype == torch.bfloat16 else x
+    return ov.Tensor(numbers.numpy(), list(x.shape), _OPENVINO[x.dtype])

@@ -68,7 +68,8 @@ def _backend(q: Tensor, mask: Tensor | None, with_lse: bool) -> str:
         return "flash"
     if q.shape[-1] <= LARGEST_HEAD and runs_fused(q):
         return "triton"
-    if forced == "torch" or with_lse:  # SDPA keeps its log-sum-exp to itself
+    # SDPA keeps its log-sum-exp to itself; and who compiles a trace does better with the steps than with one call.
+    if forced == "torch" or with_lse or torch.jit.is_tracing():
         return "torch"
     return "sdpa" if forced else _fastest(q.device.type, q.dtype)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from desktop.resources import default_package
 from inference import backend as backends
 from inference.backend import Backend
 from inference.package import ModelPackage
@@ -105,6 +106,19 @@ def test_they_do_so_in_the_format_that_is_fastest_here(folder, races, monkeypatc
     by_openvino, by_torch = (frames(each, 2).astype(int) for each in (stream, opened(folder, fastest=False)))
     assert stream.backend.chosen == dict.fromkeys(NETWORKS, "openvino")
     assert np.abs(by_torch - by_openvino).mean() <= (0.1 if stream.package.dtype is torch.float32 else 3)
+
+
+def test_openvino_answers_as_torch_does_for_the_networks_that_ship(tmp_path):
+    """In this machine's own format, on the shipped shapes: what a compiler fuses hangs on both."""
+    with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
+        patch.setattr("inference.package.fastest_dtype", fastest_dtype)
+        patch.delenv(backends.CHOICE)
+        package = ModelPackage.load(default_package())
+        backend = Backend(package, Stream(package)._frames, tmp_path)
+        size = package.config.buckets[0]
+        for network in backend._networks(size):
+            graph = backend._graph(network, size, torch.get_num_threads())
+            backends._compare(graph(*network.example), network.plain(*network.example))
 
 
 def test_the_graphs_really_answer(folder, races, monkeypatch):

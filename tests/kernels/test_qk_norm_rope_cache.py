@@ -5,7 +5,7 @@ import torch
 
 import kernels
 from inference.rotary import grid_turns
-from kernels.qk_norm_rope_cache import qk_norm_rope_cache
+from kernels.qk_norm_rope_cache import qk_norm_rope_cache, turn
 from tests.kernels.conftest import DEVICE
 
 EPS = 1e-6
@@ -81,3 +81,9 @@ def test_gradients_pass_where_no_slots_are_given():
     leaf = projected[0].detach().requires_grad_()
     q, _, _ = qk_norm_rope_cache(leaf, *projected[1:], norms, turns, 2)
     assert torch.autograd.grad(q.sin().sum(), leaf)[0].abs().max() > 1e-3
+
+
+def test_turns_in_real_parts_are_the_same_turns():
+    """As compilers get them that know no complex numbers."""
+    x, turns = torch.randn(2, 6, 3, 24), grid_turns(24, 4, 1, 2, 3, torch.device("cpu"))
+    torch.testing.assert_close(turn(x, torch.view_as_real(turns)), turn(x, turns))
