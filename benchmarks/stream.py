@@ -9,7 +9,10 @@ Without a display it starts an Xvfb of its own. Owns the measurement and its def
   phase.
 - `latency_first_frame_p50_ms`: to the swap of the first frame of the chunk that consumed the event: when the picture
   begins to answer.
-- `capacity_fps`: frames made a second of engine time not spent waiting; `fps`: distinct model frames shown a second.
+- `capacity_fps`: frames made a second of engine time not spent waiting; `fps`: distinct model frames shown a second;
+  `frame_interval_p95_ms`: between their swaps.
+- `swap_interval_p95_ms`: between all swaps of the window, with and without a new frame, while the hand never rests (an
+  event every 8 ms, as a mouse sends them): how steadily the window follows a hand. `fps_dragging`: as `fps`, meanwhile.
 - `peak_share`: the transformer's FLOPs by formula over the wall time in its stage, over the best of 20 products of
   1024 x 1024 matrices before the stream starts, in the number format the model runs in (`peak_dtype`), with the threads
   that the transformer has (`transformer_threads`: half of all; the decoder has the others).
@@ -56,6 +59,9 @@ from inference.precision import fastest_dtype
 
 SETTLE_S = 4.0  # the pacer's estimates need about ten chunks
 EVENT_GAP_S = (0.12, 0.4)  # between pointer events: longer than the window needs for one, at random phase to the chunks
+MOUSE_GAP_S = (0.008, 0.008)  # a mouse's
+TURN_S = 2.5  # a hand that never rests goes round in
+RESTLESS_S = 8.0
 SAME_PLACE = 0.0015  # of the picture: screen pixels are rounded to about half of this
 DEADLINE_S = 120.0
 RSS_FIRST_S = 120.0  # by then all buffers exist: memory after that should not grow
@@ -65,11 +71,12 @@ RSS_FIRST_S = 120.0  # by then all buffers exist: memory after that should not g
 class Record:
     """What the run saw, in `time.monotonic` seconds.
 
-    shown: frames (index, sampled_s, swap_s); sent and taken: pointer events (time_s, picture x, y), as they left and
-    as the window had them in its mailbox.
+    shown: frames (index, sampled_s, swap_s); swaps: all; sent and taken: pointer events (time_s, picture x, y), as they
+    left and as the window had them in its mailbox.
     """
 
     shown: list[tuple[int, float, float]] = field(default_factory=list)
+    swaps: list[float] = field(default_factory=list)
     sent: list[tuple[float, float, float]] = field(default_factory=list)
     taken: list[tuple[float, float, float]] = field(default_factory=list)
 
@@ -123,11 +130,24 @@ def resident_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-class Hand:
-    """Drags one point about the picture through `benchmarks.pointer`, in a process and a thread of its own."""
+def rate(swaps: list[float]) -> float:
+    return round((len(swaps) - 1) / (swaps[-1] - swaps[0]), 2)
 
-    def __init__(self, window: MainWindow, record: Record, rng: np.random.Generator) -> None:
-        self._window, self._record, self._rng = window, record, rng
+
+def interval_p95_ms(swaps: list[float]) -> float:
+    return round(float(np.percentile(np.diff(swaps), 95)) * 1e3, 1)
+
+
+class Hand:
+    """Drags one point about the picture through `benchmarks.pointer`, in a process and a thread of its own.
+
+    gap_s: between events, drawn from that range; step: of the circle, in radians.
+    """
+
+    def __init__(
+        self, window: MainWindow, record: Record, rng: np.random.Generator, gap_s: tuple[float, float], step: float
+    ) -> None:
+        self._window, self._record, self._rng, self._gap_s, self._step = window, record, rng, gap_s, step
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.pointer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -167,9 +187,9 @@ class Hand:
         send("down")
         time.sleep(0.3)
         while time.monotonic() < end_s:
-            turn += 0.35
+            turn += self._step
             self._record.sent.append(move())
-            time.sleep(self._rng.uniform(*EVENT_GAP_S))
+            time.sleep(self._rng.uniform(*self._gap_s))
         send("up")
         stdin.close()
         self._process.wait()
@@ -184,7 +204,7 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
     config, dtype = load_config(package / "model.toml"), fastest_dtype()
     peak = matmul_peak_flops(dtype)
     app = application()
-    record, early_mb = Record(), list[float]()
+    record, restless, early_mb = Record(), Record(), list[float]()
     with tempfile.TemporaryDirectory() as data:
         window = build_window(
             package_stream(package, threads), buckets=config.buckets, data_dir=Path(data), package=package
@@ -217,26 +237,35 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
         window.viewport.pointer.dragged.connect(on_dragged)
         record.shown.clear()
         QTimer.singleShot(int(RSS_FIRST_S * 1e3), lambda: early_mb.append(resident_mb()))
-        hand = Hand(window, record, np.random.default_rng(0)).drag(seconds)
-        live(time.monotonic() + seconds + 30.0, lambda: not hand.is_alive())
+
+        def drag(into: Record, for_s: float, gap_s: tuple[float, float], step: float) -> None:
+            hand = Hand(window, into, np.random.default_rng(0), gap_s, step).drag(for_s)
+            live(time.monotonic() + for_s + 30.0, lambda: not hand.is_alive())
+
+        drag(record, seconds, EVENT_GAP_S, step=0.35)
         live(time.monotonic() + 1.0)  # the last event's frame
         stats, memory_mb = window.player.engine.stats(), resident_mb()
+        window.viewport.frame_shown.connect(lambda *shown: restless.shown.append(shown))
+        window.viewport.frameSwapped.connect(lambda: restless.swaps.append(time.monotonic()))
+        drag(restless, RESTLESS_S, MOUSE_GAP_S, step=2 * np.pi * MOUSE_GAP_S[0] / TURN_S)
         window.close()
         app.processEvents()
     chunk = config.cache.chunk * FRAMES
     own, begin = latencies_ms(record, chunk)
-    swaps = np.array([swap_s for _, _, swap_s in record.shown])
+    swaps = [swap_s for _, _, swap_s in record.shown]
     transformer_s = stats.chunk_ms["transformer"] / 1e3
     skipped, out_of_order = order(record)
     return {
-        "fps": round((len(swaps) - 1) / (swaps[-1] - swaps[0]), 2),
+        "fps": rate(swaps),
         "capacity_fps": round(stats.capacity_fps, 2),
         "latency_p50_ms": round(float(np.percentile(own, 50)), 1),
         "latency_p95_ms": round(float(np.percentile(own, 95)), 1),
         "latency_n": len(own),
         "events_sent": len(record.sent),
         "latency_first_frame_p50_ms": round(float(np.percentile(begin, 50)), 1),
-        "swap_interval_p95_ms": round(float(np.percentile(np.diff(swaps), 95)) * 1e3, 1),
+        "frame_interval_p95_ms": interval_p95_ms(swaps),
+        "swap_interval_p95_ms": interval_p95_ms(restless.swaps),
+        "fps_dragging": rate([swap_s for _, _, swap_s in restless.shown]),
         "chunk_ms": {stage: round(ms, 1) for stage, ms in stats.chunk_ms.items()},
         "peak_share": round(
             flops_of_a_chunk(config, best_bucket(load_picture(picture), config.buckets)) / transformer_s / peak, 3

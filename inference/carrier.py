@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from inference.backdrop import BackdropNet, backdrop, hole_of, taken_away
 from inference.carry import Carried, carry, trace_back
@@ -56,13 +57,16 @@ class Carrier:
             return origin[:, tracks], at[:, :, tracks], known[:, :, tracks]
 
         if len(held.scene) and not len(held.tracks):  # all is one
-            along = self.holding.along(origin[:, held.scene])
-            behind = self._imagined(self._picture, along, moved[held.scene], origin[:, held.scene])
+            along = self.holding.along(origin[:, held.scene], held.whole)
+            if held.whole:  # there is nothing behind it
+                behind = F.pad(torch.zeros_like(self._picture), (0, 0, 0, 0, 0, 1))
+            else:
+                behind = self._imagined(self._picture, along, moved[held.scene], origin[:, held.scene])
             found = carry(self._picture, along, behind[:, :4], *of(held.scene))
         elif len(held.scene) and moved[held.scene].mean() > FOLLOWS:
             plate = self._imagined(lit, held.belongs, np.ones(len(held.tracks), np.bool_), origin[:, held.tracks])
             without = torch.cat([plate[:, :3], plate[:, 4:]], dim=1)
-            along = self.holding.along(origin[:, held.scene])
+            along = self.holding.along(origin[:, held.scene], held.whole)
             scene = carry(without, along, torch.zeros_like(plate), *of(held.scene))
             found = carry(
                 self._picture, held.belongs, plate, *of(held.tracks), held.things, scene, held.left, hides=hides

@@ -37,7 +37,8 @@ class Held:
     """What tracks hold. tracks: int [n], those that hold things; things: int [n], which, 0 to FEW; belongs: [1, Q, n],
     how far each place goes along with each, on a grid as `inference.layer.grid_of` has it. left: [1, K, h, w], what of
     the light the things of numbers under K leave (`inference.shade`); None where none of them throws a shadow. scene:
-    int [s], tracks that move the scene (`Holding.along`).
+    int [s], tracks that move the scene (`Holding.along`): the camera's, and of who holds what is no thing before it.
+    whole: all of them are the latter, and what nobody holds goes along.
     """
 
     tracks: np.ndarray
@@ -45,6 +46,7 @@ class Held:
     belongs: Tensor
     left: Tensor | None
     scene: np.ndarray
+    whole: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +89,12 @@ class Holding:
             self._asked = asked, holders.copy(), self._answer(origin, seen, holders)
         return self._asked[2]
 
-    def along(self, places: Tensor) -> Tensor:
-        """How far each place goes along with each of the scene's tracks [1, s, 2]: [1, Q, s], by the network alone. The
-        same tensor for the same tracks.
+    def along(self, places: Tensor, whole: bool = False) -> Tensor:
+        """How far each place goes along with each of the scene's tracks [1, s, 2]: [1, Q, s], by the network alone;
+        wholly, where they move the whole of it. The same tensor for the same tracks.
         """
+        if whole:
+            return places.new_ones(1, self._coarse[0] * self._coarse[1], places.shape[1])
         if self._along is None or not torch.equal(self._along[0], places):
             self._along = places, self._by_network(places, *self._coarse)
         return self._along[1]
@@ -124,6 +128,7 @@ class Holding:
         rows, columns = self._grid if len(held) <= MANY else self._coarse
         belongs = origin.new_zeros(1, rows * columns, len(held))
         things, cuts, lefts = np.full(len(held), FEW), list[_Cut](), list[Tensor]()
+        grounds = np.zeros(len(held), np.bool_)  # hold what is too large to be a thing
         numbers, counts = np.unique(groups, return_counts=True)
         for group in numbers[np.argsort(-counts, kind="stable")][:FEW]:
             members = np.flatnonzero(groups == group)
@@ -138,13 +143,18 @@ class Holding:
                 things[members] = number = next(same, len(cuts))
                 lefts.append(cut.left if number == len(cuts) else torch.ones_like(cut.left))
                 cuts.append(cut)
+            elif not parted:
+                grounds[members] = True
+        whole = bool(grounds.any()) and not len(scene)
+        scene = np.concatenate([scene, held[grounds]])
+        held, things, belongs = held[~grounds], things[~grounds], belongs[..., ~grounds]
         rest = np.flatnonzero(things == FEW)
         if len(rest):  # the network's word alone
             belongs[:, :, rest] = self._by_network(origin[:, held[rest]], rows, columns)
             crowd = rest[_of_crowd(holders[held[rest]])]
             belongs[:, :, crowd] *= within_reach(origin[:, held[crowd]], rows, columns, CROWDED)
         left = torch.cat(lefts, dim=1) if any(bool((left < 1.0).any()) for left in lefts) else None
-        return Held(held, things, belongs, left, scene)
+        return Held(held, things, belongs, left, scene, whole)
 
     def _by_network(self, places: Tensor, rows: int, columns: int) -> Tensor:
         """[1, rows * columns, n] of places [1, n, 2]."""
