@@ -1,4 +1,4 @@
-"""What a crowd of tracks makes of a picture: things that move over a scene, whole."""
+"""What tracks make of a picture: things that move over a scene, whole."""
 
 import numpy as np
 import pytest
@@ -145,3 +145,36 @@ def test_what_a_hand_holds_stays_where_it_was_last_seen() -> None:
     lost = redness(hand.advance((0.0, 0.0), seen=False))
     assert lost[80:104, 130:154].all()
     assert lost[60:72, 50:90].sum() == 0
+
+
+def test_who_drags_the_ground_takes_along_all_that_nobody_holds() -> None:
+    """A thing that was dragged away stays where it is held, and leaves nothing at home."""
+    picture, features = two_things()
+
+    def segment(on: torch.Tensor, beside: torch.Tensor) -> torch.Tensor:
+        """The red square to the pixel; any other place means everything, as ground does."""
+        x, y = (on[0, 0] * torch.tensor([WIDTH, HEIGHT])).tolist()
+        if not (48 <= x < 96 and 48 <= y < 96):
+            return torch.ones(HEIGHT // 2, WIDTH // 2)
+        likely = torch.zeros(HEIGHT // 2, WIDTH // 2)
+        likely[24:48, 24:48] = 1.0
+        return likely
+
+    carrier = Carrier(picture, Holding(features, (HEIGHT, WIDTH), 0.7, segment), None)
+    x, y = (offsets.ravel() for offsets in np.meshgrid(np.linspace(-12, 12, 5), np.linspace(-12, 12, 5)))
+    scale, holders = np.array([WIDTH, HEIGHT]), np.repeat([0, 1], 25)
+    places = np.concatenate([np.stack([x + 72, y + 72], 1), np.stack([x + 30, y + 125], 1)])  # on the red, below it
+
+    def advance(thing: tuple[float, float], ground: tuple[float, float]) -> np.ndarray:
+        at = np.repeat((places + np.repeat([thing, ground], 25, axis=0))[None], FRAMES, axis=0) / scale
+        origin, xy = (torch.from_numpy(each).float()[None] for each in (places / scale, at))
+        visible = torch.ones(xy.shape[:3], dtype=torch.bool)
+        return carrier.carried(Led(np.arange(50), holders, origin, xy, visible)).frames[0, -1].permute(1, 2, 0).numpy()
+
+    advance((40.0, -40.0), (0.0, 0.0))
+    frame = advance((40.0, -40.0), (32.0, 0.0))
+    np.testing.assert_allclose(frame[12:52, 92:132], np.broadcast_to(RED, (40, 40, 3)), atol=0.1)
+    assert not redness(frame)[60:].any(), "red stayed where it had been, or its ghost went with the ground"
+    np.testing.assert_allclose(frame[52:92, 180:220], np.broadcast_to(BLUE, (40, 40, 3)), atol=0.1)  # 32 to the right
+    before = picture[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(frame[108:140, 40:240], before[108:140, 8:208], atol=0.06)
