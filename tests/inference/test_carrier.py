@@ -169,10 +169,20 @@ def test_who_drags_the_ground_takes_along_all_that_nobody_holds() -> None:
         at = np.repeat((places + np.repeat([thing, ground], 25, axis=0))[None], FRAMES, axis=0) / scale
         origin, xy = (torch.from_numpy(each).float()[None] for each in (places / scale, at))
         visible = torch.ones(xy.shape[:3], dtype=torch.bool)
-        return carrier.carried(Led(np.arange(50), holders, origin, xy, visible)).frames[0, -1].permute(1, 2, 0).numpy()
+        nonlocal layers
+        carried = carrier.carried(Led(np.arange(50), holders, origin, xy, visible))
+        layers = carried.layers[0, -1].numpy()
+        return carried.frames[0, -1].permute(1, 2, 0).numpy()
 
+    layers = np.empty(0)
     advance((40.0, -40.0), (0.0, 0.0))
     frame = advance((40.0, -40.0), (32.0, 0.0))
+    shares = layers[2:].sum(0)  # on cells of two pixels: how far the photograph is laid there
+    assert shares[28:44, 42:62].max() < 0.1, "where the red stood there is nothing of the photograph's"
+    assert shares[8:24, 48:64].min() > 0.9, "but on the thing itself"
+    assert shares[30:44, 92:108].min() > 0.9, "and on the ground"
+    jumps = np.abs(np.diff(layers[0], axis=1)) > 0.02
+    assert (shares[:, 1:] + shares[:, :-1])[jumps].max() == 0.0, "between two displacements there is none"
     np.testing.assert_allclose(frame[12:52, 92:132], np.broadcast_to(RED, (40, 40, 3)), atol=0.1)
     assert not redness(frame)[60:].any(), "red stayed where it had been, or its ghost went with the ground"
     np.testing.assert_allclose(frame[52:92, 180:220], np.broadcast_to(BLUE, (40, 40, 3)), atol=0.1)  # 32 to the right
