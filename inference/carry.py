@@ -45,12 +45,11 @@ RIM = 1  # cells of the grid on which layers are weighed
 @dataclass(frozen=True)
 class Carried:
     """Frames [B, T, 3, H, W], with as many channels as the picture, and how far the picture shows what belongs there,
-    `shown` [B, T, 1, H, W] in [0, 1]; on latent cells [B, T, ., h, w]: displacement (x, y) in picture
-    heights, confidence and support in [0, 1].
+    `shown` [B, T, 1, H, W] in [0, 1]; confidence and support in [0, 1] on latent cells [B, T, 1, h, w].
 
-    layers: [B, T, 4, h', w'], of what the frames are mixed, on the grid of what belongs: the moving layer's
-    displacement (x, y) in picture heights, and the shares of the moving and the still layer. What is missing to 1 the
-    picture does not show.
+    On the grid of what belongs, [B, T, ., h', w']: displacement (x, y) of what is shown, in picture heights; layers, of
+    what the frames are mixed: the moving layer's displacement, and the shares of the moving and the still layer. What
+    is missing to 1 the photograph does not show.
     """
 
     frames: Tensor
@@ -167,7 +166,7 @@ def carry(
         frames=mixed.unflatten(0, per_frame),
         shown=shown.clamp_max(1.0).unflatten(0, per_frame),
         layers=layers.unflatten(0, per_frame),
-        displacement=_on_cells(displacement, batch, cell),
+        displacement=displacement.unflatten(0, per_frame),
         confidence=_on_cells(confidence, batch, cell),
         support=_on_cells(trusted, batch, cell),
     )
@@ -269,9 +268,12 @@ def _left_by(left: Tensor | None, things: np.ndarray) -> Tensor | None:
 
 
 def trace_back(displacement: Tensor, at: Tensor, aspect: float) -> Tensor:
-    """Where in the picture the content at `at` [N, 2] comes from, given the displacement [2, h, w] shown there."""
+    """Where in the picture the content at `at` [N, 2] comes from, given the displacement [2, h, w] shown there. That of
+    one thing or of another: what lies at a thing's edge came from no place between.
+    """
     grid = (at * 2.0 - 1.0)[None, None]  # [1, 1, N, 2]
-    moved = F.grid_sample(displacement[None], grid, align_corners=False, padding_mode="border")[0, :, 0].T  # [N, 2]
+    moved = F.grid_sample(displacement[None], grid, mode="nearest", align_corners=False, padding_mode="border")
+    moved = moved[0, :, 0].T  # [N, 2]
     return at - moved / torch.tensor([aspect, 1.0], device=at.device)
 
 

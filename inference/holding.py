@@ -110,11 +110,15 @@ class Holding:
         return layer
 
     def together(self, origin: Tensor, middle: int) -> np.ndarray:
-        """Which places [N, 2] are of one thing with the one in the middle: bool [N]."""
+        """Which places [N, 2] are of one thing with the one in the middle, and of none that was held before which it is
+        not of: bool [N].
+        """
         alone = origin[None, middle : middle + 1]
         likely = self._likely(alone, alone, alone[:, :0])[None, None]
         at = F.grid_sample(likely, (origin * 2.0 - 1.0)[None, None], align_corners=False, padding_mode="border")
         same = (at[0, 0, 0] > (SAME if self._segment is None else THING)).cpu().numpy()
+        on = _lie_on([cut.outline for cut in self._cuts.values() if cut is not None], origin)
+        same &= ~(on & ~on[:, middle, None]).any(0)
         same[middle] = True
         return same
 
@@ -212,6 +216,15 @@ class Holding:
 def _of_crowd(holders: np.ndarray) -> np.ndarray:
     """Whether they are things that move in a crowd."""
     return (holders > A_FILE) & (holders <= PARTS)
+
+
+def _lie_on(outlines: list[Tensor], places: Tensor) -> np.ndarray:
+    """Which of the outlines [H, W] each of the places [n, 2] lies on: bool [K, n]."""
+    if not outlines:
+        return np.zeros((0, len(places)), np.bool_)
+    at = (places * 2.0 - 1.0)[None, None]
+    found = F.grid_sample(torch.stack(outlines)[None], at, align_corners=False, padding_mode="border")
+    return (found[0, :, 0] > 0.5).cpu().numpy()
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:

@@ -197,3 +197,11 @@ def test_a_later_point_is_traced_back_to_the_picture(at):
     place = torch.tensor([at])
     found = trace_back(carried.displacement[0, 0], place, WIDTH / HEIGHT)
     torch.testing.assert_close(found, place - shift, atol=0.01, rtol=0)
+
+
+def test_a_point_on_an_edge_comes_from_one_side_of_it():
+    displacement = torch.zeros(2, 36, 64)
+    displacement[0, :, 32:] = 0.3  # picture heights
+    places = torch.linspace(0.45, 0.55, 41)[:, None].expand(-1, 2)
+    came = ((places - trace_back(displacement, places, WIDTH / HEIGHT)) * WIDTH / HEIGHT)[:, 0]
+    assert ((came.abs() < 1e-5) | ((came - 0.3).abs() < 1e-5)).all()

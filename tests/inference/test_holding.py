@@ -84,6 +84,37 @@ def test_the_segmenter_says_which_of_a_grid_lie_on_the_thing() -> None:
     assert not together[[0, 4]].any()
 
 
+class Ground(Segmenter):
+    """As `Segmenter`, but between the squares it means everything."""
+
+    def __call__(self, on: torch.Tensor, beside: torch.Tensor) -> torch.Tensor:
+        x = on[0, 0, 0] * 256
+        return torch.ones(72, 128) if not (48 <= x < 96 or 160 <= x < 208) else super().__call__(on, beside)
+
+
+def test_who_holds_the_ground_holds_none_of_a_thing_that_was_held_before() -> None:
+    """A hand beside a thing that stands elsewhere now: of its grid, some points come from that thing's home."""
+    holding = Holding(two_things(), SIZE, REACH, Ground())
+    ask(holding, grid(72 / 256, 0.5)[None])
+    ground = grid(140 / 256, 0.5)
+    ground[:10] = grid(72 / 256, 0.5)[:10]
+    together = holding.together(ground, 12)
+    assert together[10:].all()
+    assert not together[:10].any()
+
+
+def test_of_whom_nothing_is_a_thing_the_whole_scene_goes_along() -> None:
+    holding = Holding(two_things(), SIZE, REACH, Ground())
+    origin = torch.cat([grid(72 / 256, 0.5), grid(140 / 256, 0.5)])[None]
+    found = ask(holding, origin, [0] * 25 + [1] * 25)
+    assert found.tracks.tolist() == list(range(25))
+    assert found.scene.tolist() == list(range(25, 50))
+    assert found.whole
+    assert (holding.along(origin[:, found.scene], found.whole) == 1.0).all()
+    flown = ask(holding, origin, [SCENE] * 25 + [1] * 25)  # the camera has points of its own for all there is
+    assert (len(flown.scene), flown.whole) == (50, False)
+
+
 def test_two_hands_hold_two_things_each_of_its_own() -> None:
     features = two_things()
     origin = torch.cat([grid(72 / 256, 0.5), grid(184 / 256, 0.5)])[None]
