@@ -14,7 +14,6 @@ SURE = 0.5  # of one in a crowd, where what lies beside it is known and moves as
 LINK = 0.05  # what is likelier than this ties its parts together: a tail by a stem that is too thin to be sure of
 TAIL, GAP = 0.25, 0.06  # of what is held itself: a part so tied is no larger; and picture heights: and no further off
 AT = 0.02  # picture heights: what lies this near to a hold is the thing for certain
-WIDER = 3  # pixels: a thing takes its rim along, rather than leave it behind as its outline
 SOFT = 0.4  # pixels, of the Gaussian that softens the edge
 
 
@@ -43,8 +42,7 @@ def outlined(likely: np.ndarray, size: tuple[int, int], held: np.ndarray, denied
     near = np.unique(parts[np.isin(ties, ties[at]) & (thing > 0) & around])
     wanted[near[areas[near] < TAIL * areas[wanted].sum()]] = True
     wanted[0] = False  # what is no thing
-    found = cv2.dilate(wanted[parts].astype(np.float32), np.ones((WIDER, WIDER), np.uint8))
-    return cv2.GaussianBlur(found, (0, 0), SOFT, borderType=cv2.BORDER_REPLICATE)
+    return cv2.GaussianBlur(wanted[parts].astype(np.float32), (0, 0), SOFT, borderType=cv2.BORDER_REPLICATE)
 
 
 def _mark(thing: np.ndarray, places: np.ndarray, value: int) -> None:

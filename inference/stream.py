@@ -29,12 +29,12 @@ from inference.errors import UserError
 from inference.frame_decoder import FrameDecoder
 from inference.generator import Direction, direct, direct_picture
 from inference.holding import Holding
+from inference.looking import Looking
 from inference.motion.ground import FARTHEST, ground_inverse_depth
 from inference.motion.said import Said
 from inference.package import ModelPackage
 from inference.reading import read
 from inference.rollout import Rollout
-from inference.segmenter import Sight
 from inference.shade import shade
 from inference.track_ids import A_FILE, holder_of
 from inference.tracks import Tracks
@@ -263,8 +263,8 @@ class Stream:
         reach, size = self.package.config.control.reach, (picture.shape[2], picture.shape[3])
         if segmenter is None or recogniser is None:
             return Holding(affinity(picture), size, reach, shade=shades)
-        sight = Sight.of(picture, affinity, recogniser)
-        return Holding(sight.features, size, reach, partial(segmenter.likely, sight), shades)
+        looking = Looking(picture, affinity, recogniser, segmenter)
+        return Holding(looking.sight.features, size, reach, looking.likely, shades)
 
     def _encode_text(self, prompt: str) -> KeyValues:
         config = self.package.config.transformer
