@@ -11,8 +11,8 @@ import numpy as np
 
 THING = 0.4  # what is likelier than this is the thing: a part left behind is seen sooner than a rim taken along;
 SURE = 0.5  # of one in a crowd, where what lies beside it is known and moves as well, what is likelier than this
-LINK = 0.05  # what is likelier than this ties its parts together: a tail by a stem that is too thin to be sure of
-TAIL, GAP = 0.25, 0.06  # of what is held itself: a part so tied is no larger; and picture heights: and no further off
+TAIL, GAP = 0.25, 0.06  # of what is held itself: a part beside it that comes along, a tail by a stem too thin to be
+# seen, is no larger; and picture heights: and no further off
 AT = 0.02  # picture heights: what lies this near to a hold is the thing for certain
 SOFT = 0.4  # pixels, of the Gaussian that softens the edge
 
@@ -25,22 +25,20 @@ def outlined(likely: np.ndarray, size: tuple[int, int], held: np.ndarray, denied
     """
     width, height = size
     fine = cv2.resize(likely, size, interpolation=cv2.INTER_LINEAR)
-    levels = (SURE, SURE) if len(denied) else (THING, LINK)
-    thing, tied = ((fine > level).astype(np.uint8) for level in levels)
-    for mask in (thing, tied):
-        _mark(mask, denied, 0)
-        _mark(mask, held, 1)
+    thing = (fine > (SURE if len(denied) else THING)).astype(np.uint8)
+    _mark(thing, denied, 0)
+    _mark(thing, held, 1)
     inside = held[((held >= 0) & (held < 1)).all(1)]
     at = (inside[:, 1] * height).astype(int), (inside[:, 0] * width).astype(int)
     count, parts, about, _ = cv2.connectedComponentsWithStats(thing)
     areas = about[:, cv2.CC_STAT_AREA]
     wanted = np.zeros(count, np.bool_)
     wanted[np.unique(parts[at])] = True
-    _, ties = cv2.connectedComponents(tied)
-    reach = 2 * round(GAP * height) + 1
-    around = cv2.dilate(wanted[parts].astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
-    near = np.unique(parts[np.isin(ties, ties[at]) & (thing > 0) & around])
-    wanted[near[areas[near] < TAIL * areas[wanted].sum()]] = True
+    if not len(denied):
+        reach = 2 * round(GAP * height) + 1
+        around = cv2.dilate(wanted[parts].astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+        near = np.unique(parts[(thing > 0) & around])
+        wanted[near[areas[near] < TAIL * areas[wanted].sum()]] = True
     wanted[0] = False  # what is no thing
     return cv2.GaussianBlur(wanted[parts].astype(np.float32), (0, 0), SOFT, borderType=cv2.BORDER_REPLICATE)
 
