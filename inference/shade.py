@@ -15,10 +15,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inference.config import ShadeConfig
+from inference.fill import fill
 from inference.pyramid import Pyramid
 
 FINE = 2  # pixels of a place of the answer
 DARKEST = 0.8  # share of the light that a shadow takes at most: what was black cannot be made bright again
+AROUND = 3  # places on a side whose mean is the ground's light, grain and all
 FAINT = 0.04  # of it: what is less is no shadow, and the noise of a network everywhere
 
 
@@ -43,7 +45,20 @@ def shade(net: ShadeNet, picture: Tensor, outline: Tensor) -> Tensor:
     """What of the light a thing leaves, [1, 1, H/2, W/2] in [1 - DARKEST, 1]; 1 on itself. outline: [1, 1, H, W]."""
     dark = net(picture, outline).sigmoid()
     dark = dark * (dark / FAINT - 1.0).clamp(0.0, 1.0)
-    return 1.0 - dark.clamp_max(DARKEST) * (1.0 - F.avg_pool2d(outline, FINE))
+    own = F.avg_pool2d(outline, FINE)
+    dark = torch.minimum(dark.clamp_max(DARKEST), _darker(F.avg_pool2d(picture, FINE), dark, own))
+    return 1.0 - dark * (1.0 - own)
+
+
+def _darker(picture: Tensor, dark: Tensor, own: Tensor) -> Tensor:
+    """How much darker a picture is than the ground about thing and shadow, as a share [1, 1, h, w], in the colour in
+    which it is least: of more than that no shadow took the light, or the ground would shine without it.
+    """
+    about = 1.0 - own  # the thing's own light says nothing
+    ground = fill(picture + 1.0, about * (dark <= FAINT))
+    light, weight = (F.avg_pool2d(x, AROUND, stride=1, padding=AROUND // 2) for x in ((picture + 1.0) * about, about))
+    share = light / (weight * ground).clamp_min(1e-3)
+    return (1.0 - share.amax(1, keepdim=True)).clamp(0.0, 1.0)
 
 
 def left_by_all(left: Tensor, size: tuple[int, ...]) -> Tensor:

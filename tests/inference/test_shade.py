@@ -76,12 +76,31 @@ def test_a_thing_lies_in_no_shadow_of_its_own_and_no_shadow_is_black() -> None:
     torch.nn.init.constant_(net.out.bias, 6.0)  # darkness everywhere
     outline = torch.zeros(1, 1, 32, 48)
     outline[..., 8:24, 8:24] = 1.0
-    left = shade(net.eval(), torch.rand(1, 3, 32, 48), outline)
+    picture = torch.full((1, 3, 32, 48), -1.0)  # black, but for the ground far off
+    picture[..., 40:] = 1.0
+    left = shade(net.eval(), picture, outline)
     assert left.shape == (1, 1, 16, 24)
     assert (left[..., 4:12, 4:12] == 1.0).all()
-    assert left.min() == pytest.approx(1.0 - DARKEST)
     torch.nn.init.constant_(net.out.bias, -60.0)
-    assert (shade(net, torch.rand(1, 3, 32, 48), outline) == 1.0).all()
+    assert (shade(net, picture, outline) == 1.0).all()
+
+
+def test_no_ground_shines_without_its_shadow() -> None:
+    """A network that takes too much is held to what the ground about it is, in every colour."""
+    net = ShadeNet(ShadeConfig(quarter=8, eighth=8, sixteenth=8, layers=1, heads=2)).eval()
+    dark = torch.zeros(1, 1, 64, 96)
+    dark[..., 40:52, 20:70] = 1.0
+    net.forward = lambda picture, outline: 20.0 * torch.nn.functional.avg_pool2d(dark, 2) - 10.0
+    outline = torch.zeros(1, 1, 64, 96)
+    outline[..., 20:40, 30:60] = 1.0
+    ground = torch.tensor([-0.4, 0.2, -0.6]).view(1, 3, 1, 1).expand(1, 3, 64, 96)
+    for takes in (0.5, 0.0, 0.95):  # of the light, in truth; the network says 1 of it
+        picture = (ground + 1.0) * (1.0 - takes * dark) - 1.0
+        left = shade(net, picture, outline)
+        deep = left[..., 22:24, 14:30]
+        assert deep.sub(1.0 - min(takes, DARKEST)).abs().max() < 0.05
+        bright = brightened(picture, left_by_all(left, (64, 96)))
+        assert (bright - ground)[..., 44:48, 28:60].max() < 0.05
 
 
 def test_who_holds_one_thing_twice_darkens_once() -> None:
