@@ -103,7 +103,11 @@ class Holding:
         """How far each place goes along with any of one holder's tracks [1, N, 2]: [H/4, W/4]."""
         found = self._answer(origin, origin.new_ones(origin.shape[:2]), np.zeros(origin.shape[1], np.int64))
         layer = origin.new_zeros(self._coarse)
-        for belongs in (found.belongs, self._by_network(origin[:, found.scene], *self._coarse)):
+        ground = origin[:, found.scene]
+        for belongs in (
+            found.belongs,
+            self.along(ground, True) if found.whole else self._by_network(ground, *self._coarse),
+        ):
             if belongs.shape[2]:
                 plane = belongs.amax(-1).view(1, *grid_of(belongs.shape[1], *self._size))
                 layer = torch.maximum(layer, F.adaptive_avg_pool2d(plane, self._coarse)[0])

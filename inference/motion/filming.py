@@ -43,6 +43,7 @@ POINTS = 200  # of the camera's own at most
 FINER = 3  # times as many along each side are candidates for gaps; odd, so that the coarse ones are among them
 GAPS = 12  # fill them from so many on: every change of the set writes the picture's identities anew
 MOVED = 0.01  # picture heights: from here on somebody has moved a thing
+LARGEST = 0.7  # of the picture: what is larger is no thing, and lies at many depths
 BELONGS = 0.3  # this much of a place goes along with what is moved
 BEYOND = 0.3  # of the picture: this far outside a thing that reaches its rim is taken to go on
 SPOKEN = 0.08  # picture heights: this near to a thing's own tracks, they alone say where it is
@@ -186,6 +187,7 @@ class Filming:
                 np.concatenate([hand.xy, lent.xy], axis=1), np.concatenate([hand.visible, lent.visible], axis=1), ids
             )
         origin = np.array([self._origin[i] for i in ids.tolist()]).reshape(-1, 2)
+        depth = self._depths(ids, origin, groups, handles)
         moved = np.zeros(ids.size, np.bool_)
         things: list[_Moved] = []
         offset = xy - origin
@@ -193,9 +195,9 @@ class Filming:
             of = groups == group
             if np.hypot(offset[:, of, 0] * self._aspect, offset[:, of, 1]).max() > MOVED:
                 moved |= of
-                depth = np.median(self._scene.at(origin[of]), keepdims=True)
-                things.append(_Moved(self._thing(ids[of], origin[of]), origin[of], offset[:, of].mean(1), depth))
-        screen, seen, hidden = self._project(xy, origin, fresh)
+                plane = np.median(depth[of], keepdims=True)
+                things.append(_Moved(self._thing(ids[of], origin[of]), origin[of], offset[:, of].mean(1), plane))
+        screen, seen, hidden = self._project(xy, depth, fresh)
         visible &= seen & ~(hidden & ~moved) & _inside(origin)
         own_screen, own_visible, own = self._background(things, min(room, POINTS), len(xy))
         return Tracks(
@@ -203,6 +205,20 @@ class Filming:
             np.concatenate([visible, own_visible], axis=1),
             np.concatenate([ids, own]),
         )
+
+    def _depths(
+        self, ids: np.ndarray, origin: np.ndarray, groups: np.ndarray, handles: tuple[Handle, ...]
+    ) -> np.ndarray:
+        """The inverse depth of each track [N]. A thing is as near as its handle, all of it: what its few tracks differ
+        by would be made a slope, and at its other end, which no track is near, tear it.
+        """
+        assert self._scene is not None
+        depth = self._scene.at(origin)
+        for handle in handles:
+            of = groups == handle.id
+            if of.sum() > 1 and self._thing(ids[of], origin[of]).inverse_depth.mean() < LARGEST:
+                depth[of] = depth[middle_of(ids, handle)]
+        return depth
 
     def _note(self, ids: np.ndarray, xy: np.ndarray, groups: np.ndarray, handles: dict[int, Handle]) -> np.ndarray:
         """Remembers where in the picture new tracks [N] began, at `xy` [N, 2]; which those are, bool [N].
@@ -232,15 +248,14 @@ class Filming:
         return self._things[key]
 
     def _project(
-        self, xy: np.ndarray, origin: np.ndarray, fresh: np.ndarray
+        self, xy: np.ndarray, depth: np.ndarray, fresh: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """[T, N, 2] of the scene on the screen; bool [T, N] in view, and behind a nearer surface.
+        """[T, N, 2] of the scene, at inverse depths [N], on the screen; bool [T, N] in view, and behind a nearer
+        surface.
 
         A new point's first row is where it was in the frame before: the stream traces it back to the picture through
         the displacement shown there.
         """
-        assert self._scene is not None
-        depth = self._scene.at(origin)
         screen, ahead = np.empty_like(xy), np.empty(xy.shape[:2])
         hidden = np.zeros(xy.shape[:2], np.bool_)
         for t, shot in enumerate(self.shots):
@@ -257,6 +272,7 @@ class Filming:
 
     def _background(self, things: list[_Moved], room: int, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The camera's own points: [T, K, 2], visible [T, K], ids [K]."""
+        assert self._scene is not None
         taken = np.zeros(len(self._lattice), np.bool_)
         along = np.full(len(self._lattice), -1)  # with which of the things each goes
         now = np.repeat(self._lattice[None], frames, 0)  # [T, L, 2], where in the scene each is
@@ -270,9 +286,8 @@ class Filming:
         own = self._filled(own, now[0], taken, along >= 0, max(0, room))
         self._own = own = np.sort(own)
         fresh = np.array([i not in known for i in own.tolist()], np.bool_)
-        screen, seen, hidden = self._project(now[:, own], self._lattice[own], fresh)
+        screen, seen, hidden = self._project(now[:, own], self._scene.at(self._lattice[own]), fresh)
         visible = seen & ~(hidden & (along[own] < 0)) & ~taken[own]
-        assert self._scene is not None
         for n, thing in enumerate(things):
             depth = np.repeat(thing.depth, len(own))
             for t, shot in enumerate(self.shots):

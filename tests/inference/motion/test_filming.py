@@ -184,6 +184,25 @@ def test_what_the_hand_moved_goes_with_hand_and_camera_at_the_depth_it_had() -> 
     assert tracks.visible[-1, tracks.ids == 64 + 12].all()
 
 
+def test_a_thing_is_as_near_as_its_handle_and_ground_as_it_lies() -> None:
+    """What a thing's tracks differ by is the depth network's noise; its far end would be torn off by it."""
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, (36, 64)).astype(np.float32)
+    nearer = CameraControl(move=To(View((0.0, 0.0, -0.3))))
+    for wide in (False, True):
+        stage = Set()
+        stage.eyes.inverse_depth = 0.6 + noise
+        if wide:
+            stage.eyes.belongs = lambda places: np.ones((36, 64), np.float32)
+        stage.chunk(handle(1, 0.25, 0.5))
+        for _ in range(3):
+            tracks = stage.chunk(handle(1, 0.25, 0.5), camera=nearer)
+        held = tracks.ids >= 0
+        across = tracks.xy[-1, held, 0].reshape(5, 5)
+        steps = np.diff(across, axis=1)
+        assert steps.mean() > 0.01
+        assert (np.ptp(steps) < 1e-6) != wide, "a thing is seen larger, and no otherwise"
+
+
 def test_the_cameras_points_do_not_hold_back_what_the_hand_moved_nor_show_through_it() -> None:
     stage = Set()
     stage.chunk(handle(1, 0.25, 0.5), camera=LEFT)
