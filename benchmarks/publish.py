@@ -54,7 +54,8 @@ BARS = (
         lambda r: f"{r['peak_share']:.2f} of {r['peak_gflops']:.0f} GFLOP/s",
         lambda r: r["peak_share"] >= 0.40),
     Bar("swap interval, 95 of 100, streaming and dragging", "≤ 34 ms", "stream",
-        lambda r: f"{r['swap_interval_p95_ms']:.0f} ms", lambda r: r["swap_interval_p95_ms"] <= 34),
+        lambda r: f"{r['swap_interval_p95_ms']:.0f} ms (of frames {r['frame_interval_p95_ms']:.0f}, one each 41.7)",
+        lambda r: r["swap_interval_p95_ms"] <= 34),
     Bar("transformer alone against plain eager fp32 torch", "≥ 2 x", "transformer",
         lambda r: f"{r['ratio']:.2f} x (95 of 100: {r['ratio_range'][0]:.2f} to {r['ratio_range'][1]:.2f}; "
                   f"{r['streamed_ms']:.0f} for {r['plain_ms']:.0f} ms)",

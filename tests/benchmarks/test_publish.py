@@ -16,7 +16,8 @@ MACHINE = {"date": "2026-01-02 03:04", "cpu": "abacus", "cores": 2, "torch": "2"
 STREAM = {
     "capacity_fps": 40.0, "fps": 23.9, "skipped": 0, "out_of_order": 0, "latency_p50_ms": 300.0,
     "latency_p95_ms": 500.0, "peak_share": 0.5, "peak_gflops": 35.0, "peak_dtype": "float32", "transformer_threads": 1,
-    "swap_interval_p95_ms": 40.0, "chunk_ms": {"control": 40.0, "transformer": 60.0, "decode": 50.0, "total": 155.0},
+    "swap_interval_p95_ms": 40.0, "frame_interval_p95_ms": 44.0,
+    "chunk_ms": {"control": 40.0, "transformer": 60.0, "decode": 50.0, "total": 155.0},
     "backend": "torch", "command": "python -m benchmarks.stream", "machine": MACHINE,
 }  # fmt: skip
 
