@@ -18,7 +18,7 @@ from inference.holding import Held, Holding
 from inference.layer import has_moved
 from inference.shade import brightened, left_by_all
 
-FOLLOWS = 0.2  # of the scene's tracks have moved: then it does
+FOLLOWS = 0.2  # of the scene's tracks have moved: then it does; of a hand's any, for its pins are no errors
 ANOTHER = 0.02  # of what was taken away: when so much of it is something else, what is behind is imagined anew
 
 
@@ -63,7 +63,7 @@ class Carrier:
             else:
                 behind = self._imagined(self._picture, along, moved[held.scene], origin[:, held.scene])
             found = carry(self._picture, along, behind[:, :4], *of(held.scene))
-        elif len(held.scene) and moved[held.scene].mean() > FOLLOWS:
+        elif len(held.scene) and moved[held.scene].mean() > (0.0 if held.whole else FOLLOWS):
             plate = self._imagined(lit, held.belongs, np.ones(len(held.tracks), np.bool_), origin[:, held.tracks])
             without = torch.cat([plate[:, :3], plate[:, 4:]], dim=1)
             along = self.holding.along(origin[:, held.scene], held.whole)

@@ -162,15 +162,16 @@ def test_who_drags_the_ground_takes_along_all_that_nobody_holds() -> None:
 
     carrier = Carrier(picture, Holding(features, (HEIGHT, WIDTH), 0.7, segment), None)
     x, y = (offsets.ravel() for offsets in np.meshgrid(np.linspace(-12, 12, 5), np.linspace(-12, 12, 5)))
-    scale, holders = np.array([WIDTH, HEIGHT]), np.repeat([0, 1], 25)
+    scale, holders, still = np.array([WIDTH, HEIGHT]), np.repeat([0, 1], 25), np.zeros((0, 2))
     places = np.concatenate([np.stack([x + 72, y + 72], 1), np.stack([x + 30, y + 125], 1)])  # on the red, below it
 
     def advance(thing: tuple[float, float], ground: tuple[float, float]) -> np.ndarray:
-        at = np.repeat((places + np.repeat([thing, ground], 25, axis=0))[None], FRAMES, axis=0) / scale
+        by = np.concatenate([np.repeat([thing, ground], 25, axis=0), still])
+        at = np.repeat((places + by)[None], FRAMES, axis=0) / scale
         origin, xy = (torch.from_numpy(each).float()[None] for each in (places / scale, at))
         visible = torch.ones(xy.shape[:3], dtype=torch.bool)
         nonlocal layers
-        carried = carrier.carried(Led(np.arange(50), holders, origin, xy, visible))
+        carried = carrier.carried(Led(np.arange(len(places)), holders, origin, xy, visible))
         layers = carried.layers[0, -1].numpy()
         return carried.frames[0, -1].permute(1, 2, 0).numpy()
 
@@ -188,3 +189,10 @@ def test_who_drags_the_ground_takes_along_all_that_nobody_holds() -> None:
     np.testing.assert_allclose(frame[52:92, 180:220], np.broadcast_to(BLUE, (40, 40, 3)), atol=0.1)  # 32 to the right
     before = picture[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(frame[108:140, 40:240], before[108:140, 8:208], atol=0.06)
+    # Six pins on the ground, far from the hand: about the hand it still gives way.
+    pins = np.stack(np.meshgrid([200.0, 215.0, 230.0], [10.0, 30.0]), -1).reshape(-1, 1, 2) + np.stack([x, y], 1) / 4
+    places, holders = np.concatenate([places, *pins]), np.concatenate([holders, np.repeat(np.arange(2, 8), 25)])
+    still = np.zeros((150, 2))
+    pinned = advance((40.0, -40.0), (16.0, 0.0))
+    assert np.abs(pinned[120:130, 40:60] - before[120:130, 24:44]).max() < 0.1
+    np.testing.assert_allclose(pinned[15:30, 205:225], before[15:30, 205:225], atol=0.1)
