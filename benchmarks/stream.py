@@ -209,9 +209,12 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
         window = build_window(
             package_stream(package, threads), buckets=config.buckets, data_dir=Path(data), package=package
         )
-        window.viewport.frame_shown.connect(
-            lambda index, sampled_s, swap_s: record.shown.append((index, sampled_s, swap_s))
-        )
+        into = record
+
+        def on_shown(index: int, sampled_s: float, swap_s: float) -> None:
+            into.shown.append((index, sampled_s, swap_s))
+
+        window.viewport.frame_shown.connect(on_shown)
         window.move(0, 0)
         window.show()
         window.open_picture(picture)
@@ -232,22 +235,22 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
         def on_dragged() -> None:
             points = window.points
             if points.held is not None:
-                record.taken.append((time.monotonic(), *points.get(points.held).xy))
+                into.taken.append((time.monotonic(), *points.get(points.held).xy))
 
         window.viewport.pointer.dragged.connect(on_dragged)
         record.shown.clear()
         QTimer.singleShot(int(RSS_FIRST_S * 1e3), lambda: early_mb.append(resident_mb()))
 
-        def drag(into: Record, for_s: float, gap_s: tuple[float, float], step: float) -> None:
+        def drag(for_s: float, gap_s: tuple[float, float], step: float) -> None:
             hand = Hand(window, into, np.random.default_rng(0), gap_s, step).drag(for_s)
             live(time.monotonic() + for_s + 30.0, lambda: not hand.is_alive())
 
-        drag(record, seconds, EVENT_GAP_S, step=0.35)
+        drag(seconds, EVENT_GAP_S, step=0.35)
         live(time.monotonic() + 1.0)  # the last event's frame
         stats, memory_mb = window.player.engine.stats(), resident_mb()
-        window.viewport.frame_shown.connect(lambda *shown: restless.shown.append(shown))
+        into = restless
         window.viewport.frameSwapped.connect(lambda: restless.swaps.append(time.monotonic()))
-        drag(restless, RESTLESS_S, MOUSE_GAP_S, step=2 * np.pi * MOUSE_GAP_S[0] / TURN_S)
+        drag(RESTLESS_S, MOUSE_GAP_S, step=2 * np.pi * MOUSE_GAP_S[0] / TURN_S)
         window.close()
         app.processEvents()
     chunk = config.cache.chunk * FRAMES
@@ -264,7 +267,7 @@ def measure(seconds: float, package: Path, picture: Path, threads: int) -> dict[
         "events_sent": len(record.sent),
         "latency_first_frame_p50_ms": round(float(np.percentile(begin, 50)), 1),
         "frame_interval_p95_ms": interval_p95_ms(swaps),
-        "swap_interval_p95_ms": interval_p95_ms(restless.swaps),
+        "swap_interval_p95_ms": interval_p95_ms([swap_s for swap_s in restless.swaps if swap_s >= restless.sent[0][0]]),
         "fps_dragging": rate([swap_s for _, _, swap_s in restless.shown]),
         "chunk_ms": {stage: round(ms, 1) for stage, ms in stats.chunk_ms.items()},
         "peak_share": round(

@@ -63,7 +63,7 @@ class Carrier:
             else:
                 behind = self._imagined(self._picture, along, moved[held.scene], origin[:, held.scene])
             found = carry(self._picture, along, behind[:, :4], *of(held.scene))
-        elif len(held.scene) and moved[held.scene].mean() > (0.0 if held.whole else FOLLOWS):
+        elif _scene_moves(moved[held.scene], held.hands):
             plate = self._imagined(lit, held.belongs, np.ones(len(held.tracks), np.bool_), origin[:, held.tracks])
             without = torch.cat([plate[:, :3], plate[:, 4:]], dim=1)
             along = self.holding.along(origin[:, held.scene], held.whole)
@@ -90,6 +90,7 @@ class Carrier:
         known = led.visible[0].cpu().numpy() | ((xy < 0) | (xy > 1)).any(-1) & seen
         things = np.full(len(ids), -1)
         things[held.tracks] = held.things
+        things[held.scene[held.hands]] = held.things.max(initial=-1) + 1  # hands hold all of it as one
         last = np.array([self._at.get(i, (np.nan, np.nan)) for i in ids], np.float32).reshape(-1, 2)
         for now, here in zip(known, xy, strict=True):
             last[now] = here[now]
@@ -123,3 +124,9 @@ class Carrier:
         """Where in the picture that comes from which the newest frame shows at `places` [N, 2]."""
         at = torch.from_numpy(places.astype(np.float32)).to(self._picture)
         return at if self._displacement is None else trace_back(self._displacement, at, self._aspect)
+
+
+def _scene_moves(moved: np.ndarray, hands: np.ndarray) -> bool:
+    """Of the scene's tracks, bool [s] each: which were ever away from their origins, and which are a hand's."""
+    others = moved[~hands]
+    return bool(moved[hands].any()) or (len(others) > 0 and others.mean() > FOLLOWS)

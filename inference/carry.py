@@ -145,13 +145,13 @@ def carry(
         around = torch.addcmul(around, bared.unflatten(0, per_frame), scene.frames[:, :, :3]).flatten(0, 1)
         beyond = _resized(scene.layers.flatten(0, 1), fine)
         own = F.adaptive_avg_pool2d(own.flatten(0, 1), fine)  # what was imagined there is no photograph's
-        beyond = torch.cat([beyond[:, :2], beyond[:, 2:] * own], dim=1)
         front_is = (support > 0.5).to(support)
         layers = torch.lerp(beyond, torch.cat([here, moving, still], dim=1), front_is)
         displacement = layers[:, :2] * (layers[:, 2:3] > layers[:, 3:])
         # Between two displacements there is none: what is laid on a finer grid would be of neither's place.
         border = F.max_pool2d(front_is, 3, stride=1, padding=1) + F.max_pool2d(-front_is, 3, stride=1, padding=1)
-        layers = torch.cat([layers[:, :2], layers[:, 2:] * (1.0 - border)], dim=1)
+        is_photograph = torch.maximum(own, front_is) * (1.0 - border)
+        layers = torch.cat([layers[:, :2], layers[:, 2:] * is_photograph], dim=1)
         scene_confidence, scene_support = (_resized(x.flatten(0, 1), fine) for x in (scene.confidence, scene.support))
         confidence = torch.lerp(scene_confidence, agreement, support)
         trusted = torch.maximum(support, scene_support)

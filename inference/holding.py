@@ -22,7 +22,8 @@ Segment = Callable[[Tensor, Tensor], Tensor]  # places on a thing and beside it 
 Shade = Callable[[Tensor], Tensor]  # a thing's outline [1, 1, H, W] to what of the light it leaves [1, 1, h, w]
 
 LINKED = 0.17  # picture heights: a holder's tracks this near hold one thing (a hand's widest grid has 0.167)
-FEW = 8  # things that are outlined, those with the most tracks: each costs about 30 ms, once
+FEW = 8  # things that are outlined, those with the most tracks: each costs about 60 ms, once
+LOOKS = 12  # at what holders mean, the ground among it, for these
 MOST = 0.7  # of the picture: what is larger is no thing before a background
 EDGE = 2  # pixels: the grid of an outline, half as wide as the network's
 KEPT = 16  # outlines
@@ -38,7 +39,7 @@ class Held:
     how far each place goes along with each, on a grid as `inference.layer.grid_of` has it. left: [1, K, h, w], what of
     the light the things of numbers under K leave (`inference.shade`); None where none of them throws a shadow. scene:
     int [s], tracks that move the scene (`Holding.along`): the camera's, and of who holds what is no thing before it.
-    whole: all of them are the latter, and what nobody holds goes along.
+    hands: bool [s], which of them are the latter's.
     """
 
     tracks: np.ndarray
@@ -46,7 +47,12 @@ class Held:
     belongs: Tensor
     left: Tensor | None
     scene: np.ndarray
-    whole: bool = False
+    hands: np.ndarray
+
+    @property
+    def whole(self) -> bool:
+        """Whether hands alone hold the scene: then all that nobody holds goes along."""
+        return len(self.scene) > 0 and bool(self.hands.all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +61,9 @@ class _Cut:
 
     outline: Tensor
     left: Tensor
+
+
+_Cuts = dict[frozenset[tuple[float, ...]], _Cut | None]  # by tracks' places, the latest last
 
 
 class Holding:
@@ -77,8 +86,9 @@ class Holding:
         self._coarse = features.shape[2], features.shape[3]
         self._aspect = torch.tensor([width / height, 1.0], device=features.device)
         self._asked: tuple[Tensor, np.ndarray, Held] | None = None  # the last question, and its answer
-        self._along: tuple[Tensor, Tensor] | None = None  # likewise
-        self._cuts: dict[frozenset[tuple[float, ...]], _Cut | None] = {}  # by tracks' places, the latest last
+        self._along: tuple[Tensor, bool, Tensor] | None = None  # likewise
+        self._cuts: _Cuts = {}  # of what was held
+        self._told: _Cuts = {}  # of what was only asked about
 
     def held(self, origin: Tensor, seen: Tensor, holders: np.ndarray) -> Held:
         """What tracks hold that begin at `origin` [1, N, 2]; seen: bool [1, N], those that count; holders: [N], who
@@ -86,28 +96,28 @@ class Holding:
         """
         asked = torch.cat([origin, seen[..., None]], dim=-1)
         if self._asked is None or not (torch.equal(self._asked[0], asked) and np.array_equal(self._asked[1], holders)):
-            self._asked = asked, holders.copy(), self._answer(origin, seen, holders)
+            self._asked = asked, holders.copy(), self._answer(origin, seen, holders, self._cuts)
         return self._asked[2]
 
     def along(self, places: Tensor, whole: bool = False) -> Tensor:
         """How far each place goes along with each of the scene's tracks [1, s, 2]: [1, Q, s], by the network alone;
         wholly, where they move the whole of it. The same tensor for the same tracks.
         """
+        if self._along is None or self._along[1] != whole or not torch.equal(self._along[0], places):
+            self._along = places, whole, self._of_scene(places, whole)
+        return self._along[2]
+
+    def _of_scene(self, places: Tensor, whole: bool) -> Tensor:
         if whole:
             return places.new_ones(1, self._coarse[0] * self._coarse[1], places.shape[1])
-        if self._along is None or not torch.equal(self._along[0], places):
-            self._along = places, self._by_network(places, *self._coarse)
-        return self._along[1]
+        return self._by_network(places, *self._coarse)
 
     def layer(self, origin: Tensor) -> Tensor:
-        """How far each place goes along with any of one holder's tracks [1, N, 2]: [H/4, W/4]."""
-        found = self._answer(origin, origin.new_ones(origin.shape[:2]), np.zeros(origin.shape[1], np.int64))
+        """How far each place goes along with any of one holder's tracks [1, N, 2]: [H/4, W/4]. Holds nothing by it."""
+        nobody = np.zeros(origin.shape[1], np.int64)
+        found = self._answer(origin, origin.new_ones(origin.shape[:2]), nobody, self._told)
         layer = origin.new_zeros(self._coarse)
-        ground = origin[:, found.scene]
-        for belongs in (
-            found.belongs,
-            self.along(ground, True) if found.whole else self._by_network(ground, *self._coarse),
-        ):
+        for belongs in (found.belongs, self._of_scene(origin[:, found.scene], found.whole)):
             if belongs.shape[2]:
                 plane = belongs.amax(-1).view(1, *grid_of(belongs.shape[1], *self._size))
                 layer = torch.maximum(layer, F.adaptive_avg_pool2d(plane, self._coarse)[0])
@@ -126,7 +136,7 @@ class Holding:
         same[middle] = True
         return same
 
-    def _answer(self, origin: Tensor, seen: Tensor, holders: np.ndarray) -> Held:
+    def _answer(self, origin: Tensor, seen: Tensor, holders: np.ndarray, kept: _Cuts) -> Held:
         counted = np.flatnonzero(seen[0].cpu().numpy())
         held = counted[holders[counted] != SCENE]
         groups = linked(origin[0, held] * self._aspect, holders[held])
@@ -138,12 +148,16 @@ class Holding:
         things, cuts, lefts = np.full(len(held), FEW), list[_Cut](), list[Tensor]()
         grounds = np.zeros(len(held), np.bool_)  # hold what is too large to be a thing
         numbers, counts = np.unique(groups, return_counts=True)
-        for group in numbers[np.argsort(-counts, kind="stable")][:FEW]:
+        outlined_so_far = 0
+        for group in numbers[np.argsort(-counts, kind="stable")][:LOOKS]:
+            if outlined_so_far == FEW:
+                break
             members = np.flatnonzero(groups == group)
             who = holders[held[members[0]]]
             parted = bool(_of_crowd(who))  # then it is known what else moves, and that it is something else
             others = counted[holders[counted] != who] if parted else counted[:0]
-            cut = self._cut(origin[:, held[members]], origin[:, others])
+            cut = self._cut(origin[:, held[members]], origin[:, others], kept)
+            outlined_so_far += parted or cut is not None
             if cut is not None:
                 share = F.adaptive_avg_pool2d(cut.outline[None], (rows, columns)).view(1, -1, 1)
                 belongs[:, :, members] = share * within_reach(origin[:, held[members]], rows, columns, self._reach)
@@ -153,7 +167,10 @@ class Holding:
                 cuts.append(cut)
             elif not parted:
                 grounds[members] = True
-        whole = bool(grounds.any()) and not len(scene)
+        if grounds.any():  # who was not looked at, and lies on no thing, holds it as well
+            rest = np.flatnonzero((things == FEW) & ~grounds & ~_of_crowd(holders[held]))
+            grounds[rest] = ~_lie_on([cut.outline for cut in cuts], origin[0, held[rest]]).any(0)
+        hands = np.concatenate([np.zeros(len(scene), np.bool_), np.ones(int(grounds.sum()), np.bool_)])
         scene = np.concatenate([scene, held[grounds]])
         held, things, belongs = held[~grounds], things[~grounds], belongs[..., ~grounds]
         rest = np.flatnonzero(things == FEW)
@@ -162,7 +179,7 @@ class Holding:
             crowd = rest[_of_crowd(holders[held[rest]])]
             belongs[:, :, crowd] *= within_reach(origin[:, held[crowd]], rows, columns, CROWDED)
         left = torch.cat(lefts, dim=1) if any(bool((left < 1.0).any()) for left in lefts) else None
-        return Held(held, things, belongs, left, scene, whole)
+        return Held(held, things, belongs, left, scene, hands)
 
     def _by_network(self, places: Tensor, rows: int, columns: int) -> Tensor:
         """[1, rows * columns, n] of places [1, n, 2]."""
@@ -172,22 +189,24 @@ class Holding:
         planes = found.transpose(1, 2).unflatten(2, self._coarse)
         return F.interpolate(planes, size=(rows, columns), mode="bilinear").flatten(2).transpose(1, 2)
 
-    def _cut(self, places: Tensor, others: Tensor) -> _Cut | None:
+    def _cut(self, places: Tensor, others: Tensor, kept: _Cuts) -> _Cut | None:
         """Of one group of tracks, or None: found anew only when other tracks joined. What slides out of the
         picture and loses some stays cut as it was; a crowd's thing, while most of its tracks are the same.
         """
-        asked = frozenset(map(tuple, places[0].tolist()))
+        asked = frozenset(map(tuple, (places[0] * 1e5).round().tolist()))  # a last digit is no other place
 
         def serves(held: frozenset[tuple[float, ...]]) -> bool:
             if others.shape[1]:
                 return len(asked & held) > MOSTLY * len(asked | held)
             return asked == held or (len(asked) > 1 and asked < held)
 
-        known = next(filter(serves, self._cuts), None)
-        found = self._cut_anew(places, others) if known is None else self._cuts.pop(known)
-        self._cuts[known or asked] = found
-        while len(self._cuts) > KEPT:
-            del self._cuts[next(iter(self._cuts))]
+        if kept is not self._cuts and (held_so := next(filter(serves, self._cuts), None)) is not None:
+            return self._cuts[held_so]
+        known = next(filter(serves, kept), None)
+        found = self._cut_anew(places, others) if known is None else kept.pop(known)
+        kept[known or asked] = found
+        while len(kept) > KEPT:
+            del kept[next(iter(kept))]
         return found
 
     def _cut_anew(self, places: Tensor, others: Tensor) -> _Cut | None:

@@ -147,10 +147,19 @@ def test_what_a_hand_holds_stays_where_it_was_last_seen() -> None:
     assert lost[60:72, 50:90].sum() == 0
 
 
-def test_who_drags_the_ground_takes_along_all_that_nobody_holds() -> None:
-    """A thing that was dragged away stays where it is held, and leaves nothing at home."""
-    picture, features = two_things()
+class Ground:
+    """Chunks of a hand on the red square, another on the ground below it, and whoever else, each [n, 2] in pixels."""
 
+    def __init__(self, *others: np.ndarray, holders: tuple[int, ...] = ()) -> None:
+        self.picture, features = two_things()
+        self.carrier = Carrier(self.picture, Holding(features, (HEIGHT, WIDTH), 0.7, self.segment), None)
+        x, y = (offsets.ravel() for offsets in np.meshgrid(np.linspace(-12, 12, 5), np.linspace(-12, 12, 5)))
+        self.places = np.concatenate([np.stack([x + 72, y + 72], 1), np.stack([x + 30, y + 125], 1), *others])
+        who = holders or range(2, 2 + len(others))
+        brought = (np.full(len(places), one) for places, one in zip(others, who, strict=True))
+        self.holders = np.concatenate([np.repeat([0, 1], 25), *brought])
+
+    @staticmethod
     def segment(on: torch.Tensor, beside: torch.Tensor) -> torch.Tensor:
         """The red square to the pixel; any other place means everything, as ground does."""
         x, y = (on[0, 0] * torch.tensor([WIDTH, HEIGHT])).tolist()
@@ -160,24 +169,24 @@ def test_who_drags_the_ground_takes_along_all_that_nobody_holds() -> None:
         likely[24:48, 24:48] = 1.0
         return likely
 
-    carrier = Carrier(picture, Holding(features, (HEIGHT, WIDTH), 0.7, segment), None)
-    x, y = (offsets.ravel() for offsets in np.meshgrid(np.linspace(-12, 12, 5), np.linspace(-12, 12, 5)))
-    scale, holders, still = np.array([WIDTH, HEIGHT]), np.repeat([0, 1], 25), np.zeros((0, 2))
-    places = np.concatenate([np.stack([x + 72, y + 72], 1), np.stack([x + 30, y + 125], 1)])  # on the red, below it
-
-    def advance(thing: tuple[float, float], ground: tuple[float, float]) -> np.ndarray:
-        by = np.concatenate([np.repeat([thing, ground], 25, axis=0), still])
-        at = np.repeat((places + by)[None], FRAMES, axis=0) / scale
-        origin, xy = (torch.from_numpy(each).float()[None] for each in (places / scale, at))
+    def advance(self, thing: tuple[float, float], ground: tuple[float, float], *, seen: bool = True) -> np.ndarray:
+        """The last frame, [H, W, 3]. seen: whether the ground's tracks are."""
+        scale, by = np.array([WIDTH, HEIGHT]), np.zeros_like(self.places)
+        by[:50] = np.repeat([thing, ground], 25, axis=0)
+        at = np.repeat((self.places + by)[None], FRAMES, axis=0) / scale
+        origin, xy = (torch.from_numpy(each).float()[None] for each in (self.places / scale, at))
         visible = torch.ones(xy.shape[:3], dtype=torch.bool)
-        nonlocal layers
-        carried = carrier.carried(Led(np.arange(len(places)), holders, origin, xy, visible))
-        layers = carried.layers[0, -1].numpy()
-        return carried.frames[0, -1].permute(1, 2, 0).numpy()
+        visible[:, :, 25:50] = seen
+        self.carried = self.carrier.carried(Led(np.arange(len(self.places)), self.holders, origin, xy, visible))
+        return self.carried.frames[0, -1].permute(1, 2, 0).numpy()
 
-    layers = np.empty(0)
-    advance((40.0, -40.0), (0.0, 0.0))
-    frame = advance((40.0, -40.0), (32.0, 0.0))
+
+def test_who_drags_the_ground_takes_along_all_that_nobody_holds() -> None:
+    """A thing that was dragged away stays where it is held, and leaves nothing at home."""
+    stage = Ground()
+    stage.advance((40.0, -40.0), (0.0, 0.0))
+    frame = stage.advance((40.0, -40.0), (32.0, 0.0))
+    layers = stage.carried.layers[0, -1].numpy()
     shares = layers[2:].sum(0)  # on cells of two pixels: how far the photograph is laid there
     assert shares[28:44, 42:62].max() < 0.1, "where the red stood there is nothing of the photograph's"
     assert shares[8:24, 48:64].min() > 0.9, "but on the thing itself"
@@ -187,12 +196,38 @@ def test_who_drags_the_ground_takes_along_all_that_nobody_holds() -> None:
     np.testing.assert_allclose(frame[12:52, 92:132], np.broadcast_to(RED, (40, 40, 3)), atol=0.1)
     assert not redness(frame)[60:].any(), "red stayed where it had been, or its ghost went with the ground"
     np.testing.assert_allclose(frame[52:92, 180:220], np.broadcast_to(BLUE, (40, 40, 3)), atol=0.1)  # 32 to the right
-    before = picture[0].permute(1, 2, 0).numpy()
+    before = stage.picture[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(frame[108:140, 40:240], before[108:140, 8:208], atol=0.06)
-    # Six pins on the ground, far from the hand: about the hand it still gives way.
-    pins = np.stack(np.meshgrid([200.0, 215.0, 230.0], [10.0, 30.0]), -1).reshape(-1, 1, 2) + np.stack([x, y], 1) / 4
-    places, holders = np.concatenate([places, *pins]), np.concatenate([holders, np.repeat(np.arange(2, 8), 25)])
-    still = np.zeros((150, 2))
-    pinned = advance((40.0, -40.0), (16.0, 0.0))
-    assert np.abs(pinned[120:130, 40:60] - before[120:130, 24:44]).max() < 0.1
-    np.testing.assert_allclose(pinned[15:30, 205:225], before[15:30, 205:225], atol=0.1)
+    places = np.array([[72 / WIDTH, 100 / HEIGHT], [104 / WIDTH, 72 / HEIGHT]])  # the second is imagined ground
+    came = (stage.carrier.traced(places).numpy() - places) * WIDTH
+    np.testing.assert_allclose(came[:, 0], -32.0, atol=0.5)
+
+
+def test_pins_on_the_ground_bend_it_and_do_not_hold_it() -> None:
+    """Six hands' grids, or forty points; far from the hand."""
+    x, y = np.meshgrid(np.linspace(-6, 6, 5), np.linspace(-6, 6, 5))
+    middles = np.stack(np.meshgrid([200.0, 215.0, 230.0], [10.0, 30.0]), -1).reshape(-1, 1, 2)
+    points = np.stack(np.meshgrid(np.linspace(195, 235, 8), np.linspace(5, 35, 5)), -1).reshape(-1, 1, 2)
+    for pins in (list(middles + np.stack([x.ravel(), y.ravel()], 1)), list(points)):
+        stage = Ground(*pins)
+        before = stage.picture[0].permute(1, 2, 0).numpy()
+        stage.advance((40.0, -40.0), (0.0, 0.0))
+        pinned = stage.advance((40.0, -40.0), (16.0, 0.0))
+        assert np.abs(pinned[120:130, 40:60] - before[120:130, 24:44]).max() < 0.1
+        np.testing.assert_allclose(pinned[15:30, 205:225], before[15:30, 205:225], atol=0.1)
+
+
+def test_the_ground_gives_way_under_a_still_crowd_too() -> None:
+    places = crowd()
+    stage = Ground(places[~on(places, LEFT) & (places[:, 0] > 90)], holders=(7,))
+    before = stage.picture[0].permute(1, 2, 0).numpy()
+    stage.advance((40.0, -40.0), (0.0, 0.0))
+    frame = stage.advance((40.0, -40.0), (16.0, 0.0))
+    assert np.abs(frame[120:130, 40:50] - before[120:130, 24:34]).max() < 0.1
+
+
+def test_ground_that_is_hidden_stays_where_it_was_last_seen() -> None:
+    stage = Ground()
+    stage.advance((0.0, 0.0), (32.0, 0.0))
+    seen = stage.advance((0.0, 0.0), (32.0, 0.0))
+    np.testing.assert_allclose(stage.advance((0.0, 0.0), (32.0, 0.0), seen=False), seen, atol=0.02)

@@ -115,6 +115,29 @@ def test_of_whom_nothing_is_a_thing_the_whole_scene_goes_along() -> None:
     assert (len(flown.scene), flown.whole) == (50, False)
 
 
+def test_pins_on_the_ground_leave_the_things_their_places() -> None:
+    """As "Hold everything else still" lays them: more than are outlined, or looked at."""
+    holding = Holding(two_things(), SIZE, REACH, Ground())
+    pins = torch.stack([torch.full((30,), 140 / 256), torch.linspace(0.02, 0.98, 30)], 1)
+    many = torch.cat([pins, grid(184 / 256, 0.5)[12:13], grid(184 / 256, 0.5)])[None]
+    found = ask(holding, many, [*range(31), *[31] * 25])
+    assert found.scene.tolist() == list(range(30)), "not the pin on the thing"
+    assert found.whole
+    assert set(found.things[1:]) == {0}, "the grid's thing is outlined"
+    grids = torch.cat([*(grid(140 / 256, 0.1 + 0.09 * n, step=0.005) for n in range(9)), grid(72 / 256, 0.5)[:20]])
+    found = ask(Holding(two_things(), SIZE, REACH, Ground()), grids[None], [*np.repeat(range(9), 25), *[9] * 20])
+    assert found.scene.tolist() == list(range(225))
+    assert set(found.things) == {0}, "nine grids on the ground take no thing's place"
+
+
+def test_to_ask_what_belongs_is_not_to_hold_it() -> None:
+    holding = Holding(two_things(), SIZE, REACH, Ground())
+    ground = torch.cat([grid(140 / 256, 0.5)[:13], grid(72 / 256, 0.5)[:12]])
+    assert holding.together(ground, 12).all()
+    holding.layer(grid(72 / 256, 0.5)[None])
+    assert holding.together(ground, 12).all()
+
+
 def test_two_hands_hold_two_things_each_of_its_own() -> None:
     features = two_things()
     origin = torch.cat([grid(72 / 256, 0.5), grid(184 / 256, 0.5)])[None]
